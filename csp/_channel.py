@@ -1,0 +1,476 @@
+"""Channels and their two kinds of ends.
+
+`send` and `receive` hold a hot path for the plain rendezvous inside a process; whatever is
+special (buffers, alternations, plain trio tasks, ends in values) goes the slow way, which
+states the semantics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import trio
+from trio.lowlevel import current_task, enable_ki_protection
+
+import csp._types as _types
+
+from . import _call, _guards, _lease, abc
+from ._buffers import Buffer, Fifo
+from ._end import OPERATIONS, Core, _End, adopt, pack, place_of_caller
+from ._errors import EndClosed, EndOfChannel
+from ._offer import COMMITTED, LEASE, RECEIVE, SEND, TAKE, UNTIL_END, Party
+from ._parking import PARK, Holder, Kernel, _holder, current_kernel
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from ._call import Accepted, Call, Outcome
+    from ._lease import Lease
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Sender(_End, abc.Sender[T_contra]):
+    """The sending end of a channel; made by `channel.sender()` and `clone()`.
+
+    >>> numbers = Channel(int, name="numbers")
+    >>> with numbers.sender() as tx:
+    ...     print(tx)
+    <sender of numbers>
+    """
+
+    __slots__ = ()
+
+    @enable_ki_protection
+    async def send(self, value: T_contra) -> None:
+        """Send `value`; returns when a receiver (or the buffer) has taken it.
+
+        Cancelled = not sent.  Raises NoReceivers, Abandoned or Poisoned if nobody can take it,
+        ChannelTypeError if it is not of the element type, EndClosed if this end is not yours.
+        """
+        owner = self._owner
+        kernel = owner.kernel
+        core = self._core
+        if (
+            kernel.current is owner
+            and core.quick
+            and type(value) is core.exact
+            and kernel.budget > 0
+            and not self._claims
+        ):
+            partner = core.first
+            if partner is None:
+                me = owner.driver
+                me.side, me.value, me.end, me.outcome = SEND, value, self, None
+                me.queue = core
+                me.ticket = 0
+                core.first = core.last = me
+                try:
+                    await PARK
+                finally:
+                    me.value = me.end = None
+                if me.outcome is COMMITTED:
+                    return
+                self._raise(me.outcome)
+            elif partner.side == RECEIVE and partner.mode == TAKE:
+                kernel.budget -= 4
+                if kernel.clock() < kernel.deadline:
+                    after = partner.next
+                    core.first = after
+                    if after is None:
+                        core.last = None
+                    else:
+                        after.prev = None
+                        partner.next = None
+                    partner.queue = None
+                    partner.value = value
+                    partner.outcome = COMMITTED
+                    kernel.wake(partner)
+                    return
+        await self._send(value)
+
+    async def _send(self, value: Any) -> None:
+        kernel = self._acting()
+        checkpoint = await kernel.before()
+        self._acting()
+        core = self._core
+        core.refuse(value)
+        cargo = None
+        if core.carries:
+            value, cargo = pack(value, kernel.holder())
+        me = kernel.party()
+        me.side, me.value = SEND, value
+        woken: list[Party] = []
+        try:
+            if core.send(me, woken):
+                kernel.wake_all(woken)
+                if checkpoint and me.outcome is COMMITTED:
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
+                kernel.wake_all(woken)
+                if me.engaged is None:
+                    core.enqueue(me)
+                    me.end = self
+                await kernel.park(me)
+        finally:
+            me.value = me.end = None
+            if cargo:
+                cargo.settle(me.outcome is COMMITTED)
+        if me.outcome is not COMMITTED:
+            self._raise(me.outcome)
+
+    @enable_ki_protection
+    def send_nowait(self, value: T_contra, /) -> None:
+        """Send `value` if somebody (or the buffer) takes it at once.
+
+        Raises trio.WouldBlock if nobody does, otherwise what `send` raises.
+        """
+        kernel = self._acting()
+        core = self._core
+        core.refuse(value)
+        if not core.ready(SEND):
+            raise trio.WouldBlock
+        moved, cargo = pack(value, kernel.holder()) if core.carries else (value, None)
+        me, woken = Party(), cast("list[Party]", [])
+        me.side, me.value = SEND, moved
+        settled = core.send(me, woken)
+        if me.engaged is not None:  # nobody waits here for the end of an extended rendezvous
+            me.engaged.sender, me.engaged, me.outcome = None, None, COMMITTED
+            settled = True
+        kernel.wake_all(woken)
+        if cargo:
+            cargo.settle(me.outcome is COMMITTED)
+        if not settled:
+            raise trio.WouldBlock
+        if me.outcome is not COMMITTED:
+            self._raise(me.outcome)
+
+    def offer(self, produce: Callable[[], T_contra], /) -> abc.Guard[Sender[T_contra], T_contra]:
+        """An output guard: `produce()` makes the value once the partner is fixed.
+
+        It may not communicate; if it raises, the selection raises and nothing was sent.
+        """
+        if not callable(produce):
+            raise TypeError(f"offer takes a function that makes the value, not {produce!r}")
+        return _guards.OnChannel(self, TAKE, produce)
+
+    @enable_ki_protection
+    async def call(self: Sender[Call[Q, A]], request: Q, /) -> A:
+        """Send a request and wait for its reply; cancelling it ends the server's block.
+
+        Raises CallFailed with the server's error, and what `send` raises.
+        """
+        return cast(A, await _call.call(self, request))
+
+    async def map(
+        self: Sender[Call[Q, A]],
+        requests: Iterable[Q] | AsyncIterable[Q],
+        /,
+        *,
+        ordered: bool = True,
+    ) -> AsyncIterator[A]:
+        """Call for each request and yield the replies, by default in the order of the requests.
+
+        Raises the first CallFailed when its turn comes, and cancels the rest.
+        """
+        async with aclosing(_call.outcomes(self, requests, ordered=ordered)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome.reply
+
+    def outcomes(
+        self: Sender[Call[Q, A]], requests: Iterable[Q] | AsyncIterable[Q], /
+    ) -> AsyncIterator[Outcome[Q, A]]:
+        """Call for each request and yield an `Outcome` of each as it completes."""
+        return _call.outcomes(self, requests, ordered=False)
+
+
+Sender._side, Sender._what = SEND, "sender"
+
+
+class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
+    """The receiving end of a channel; made by `channel.receiver()` and `clone()`.
+
+    It is an async iterator that ends with the channel, and a guard of an `Alternation`.
+    """
+
+    __slots__ = ()
+
+    @enable_ki_protection
+    async def receive(self) -> T_co:
+        """Receive the next value.
+
+        Cancelled = nothing was taken.  Raises EndOfChannel when all senders have retired and
+        all was received, Abandoned or Poisoned, and EndClosed if this end is not yours.
+        """
+        owner = self._owner
+        kernel = owner.kernel
+        core = self._core
+        if (
+            kernel.current is owner
+            and core.quick
+            and not core.carries
+            and kernel.budget > 0
+            and not self._claims
+        ):
+            partner = core.first
+            if partner is None:
+                me = owner.driver
+                me.side, me.mode, me.end, me.outcome = RECEIVE, TAKE, self, None
+                me.queue = core
+                me.ticket = 0
+                core.first = core.last = me
+                try:
+                    await PARK
+                finally:
+                    me.end = None
+                if me.outcome is COMMITTED:
+                    value, me.value = me.value, None
+                    return value
+                self._raise(me.outcome)
+            elif partner.side == SEND:
+                kernel.budget -= 4
+                if kernel.clock() < kernel.deadline:
+                    after = partner.next
+                    core.first = after
+                    if after is None:
+                        core.last = None
+                    else:
+                        after.prev = None
+                        partner.next = None
+                    partner.queue = None
+                    partner.outcome = COMMITTED
+                    value = partner.value
+                    kernel.wake(partner)
+                    return value
+        return await self._receive()
+
+    async def _receive(self) -> Any:
+        kernel = self._acting()
+        checkpoint = await kernel.before()
+        self._acting()
+        core = self._core
+        me = kernel.party()
+        me.side = RECEIVE
+        woken: list[Party] = []
+        if core.receive(me, woken):
+            kernel.wake_all(woken)
+            if checkpoint and me.outcome is COMMITTED:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            kernel.wake_all(woken)
+            core.enqueue(me)
+            me.end = self
+            try:
+                await kernel.park(me)
+            finally:
+                me.end = None
+        return self._received(me, kernel)
+
+    def _received(self, me: Party, kernel: Kernel) -> Any:
+        if me.outcome is not COMMITTED:
+            self._raise(me.outcome)
+        value, me.value = me.value, None
+        if self._core.carries:
+            adopt(value, kernel.holder())
+        return value
+
+    @enable_ki_protection
+    def receive_nowait(self) -> T_co:
+        """Receive a value that is there already.
+
+        Raises trio.WouldBlock if there is none, otherwise what `receive` raises.
+        """
+        kernel = self._acting()
+        me, woken = Party(), cast("list[Party]", [])
+        me.side = RECEIVE
+        settled = self._core.receive(me, woken)
+        kernel.wake_all(woken)
+        if not settled:
+            raise trio.WouldBlock
+        return cast(T_co, self._received(me, kernel))
+
+    def when(self, condition: Callable[[], object], /) -> abc.Guard[Receiver[T_co], T_co]:
+        """This guard, enabled only in selections at whose start `condition()` is true."""
+        return _guards.Conditional(self, condition)
+
+    def ended(self) -> abc.Guard[Receiver[T_co], None]:
+        """A guard that fires once, when the channel has ended."""
+        return _guards.OnChannel(self, UNTIL_END)
+
+    def lease(self) -> Lease[T_co]:
+        """Take a value for work: `async with receiver.lease() as job:` (see `Lease`)."""
+        return _lease.Lease(self)
+
+    async def leases(self) -> AsyncIterator[Lease[T_co]]:
+        """Lease one value after the other until the channel ends: `async for job in ...`.
+
+        The body of the loop works inside `async with job:`.
+        """
+        while True:
+            try:
+                item = await _lease.take(self, LEASE)
+            except EndOfChannel:
+                return
+            yield _lease.Lease(self, item)
+
+    def extended(self) -> AbstractAsyncContextManager[T_co]:
+        """The extended rendezvous: the sender waits until the block ends."""
+        return cast("AbstractAsyncContextManager[T_co]", _lease.Extended(self))
+
+    def leasing(self) -> abc.Guard[Receiver[T_co], Lease[T_co]]:
+        """A guard that takes a lease; enter it with `async with choice.value as job:`."""
+        return _guards.OnChannel(self, LEASE, None, lambda item: _lease.Lease(self, item))
+
+    def accept(
+        self: Receiver[Call[Q, A]],
+    ) -> AbstractAsyncContextManager[Accepted[Q, A]]:
+        """Take a call: `async with server.accept() as call: call.reply(...)`."""
+        return cast("AbstractAsyncContextManager[Accepted[Q, A]]", _call.Accepted(self))
+
+    def accepting(
+        self: Receiver[Call[Q, A]],
+    ) -> abc.Guard[Receiver[Call[Q, A]], AbstractAsyncContextManager[Accepted[Q, A]]]:
+        """A guard that takes a call; enter it with `async with choice.value as call:`."""
+        return _guards.OnChannel(self, TAKE, None, lambda t: _call.Accepted(self, t))
+
+    async def serve(
+        self: Receiver[Call[Q, A]], answer: Callable[[Q], A] | Callable[[Q], Awaitable[A]], /
+    ) -> None:
+        """Answer each call with `answer(request)`, plain or async, until the channel ends."""
+        await _call.serve(self, answer)
+
+    def chosen(self, choice: Any, /) -> TypeIs[_guards.Choice[Receiver[T_co], T_co]]:
+        """True if `choice` is of this end; narrows the type of its value."""
+        return choice[0] is self
+
+    def __aiter__(self) -> AsyncIterator[T_co]:
+        return self
+
+    async def __anext__(self) -> T_co:
+        try:
+            return await self.receive()
+        except EndOfChannel:
+            raise StopAsyncIteration from None
+
+
+Receiver._side, Receiver._what = RECEIVE, "receiver"
+
+for _operation in (Sender.send, Sender.call, Receiver.receive):
+    OPERATIONS.add(cast(Any, _operation).__code__)
+
+
+class Channel(Generic[T]):
+    """A typed channel: `Channel(int, name="jobs")`, or `Channel[int | str](name="x")`.
+
+    `buffer` is an int (0, the default, is rendezvous; `math.inf` is allowed), `Fifo(n)`,
+    `Sliding(n)` or `Dropping(n)`.  `check="deep"` looks inside containers at every send.
+    `max_attempts` is how often a leased value is tried (3).  Without a name it is called after
+    the place where it was made.
+
+    >>> jobs = Channel(int, name="jobs")
+    >>> jobs
+    <Channel jobs of int>
+    """
+
+    __csp_channel__ = True
+    __orig_class__: Any
+
+    def __init__(
+        self,
+        kind: Any = None,
+        /,
+        *,
+        name: str = "",
+        buffer: float | Buffer = 0,
+        check: str = "shallow",
+        max_attempts: int = 3,
+    ) -> None:
+        if check not in ("shallow", "deep"):
+            raise ValueError(f'check is "shallow" or "deep", not {check!r}')
+        if not isinstance(max_attempts, int) or max_attempts < 1:
+            raise ValueError(f"max_attempts is 1 or more, not {max_attempts!r}")
+        self._deep = check == "deep"
+        self._core = Core(
+            object if kind is None else kind,
+            name or f"channel at {place_of_caller()}",
+            _buffer(buffer),
+            self._deep,
+        )
+        self._core.max_attempts = max_attempts
+
+    def __class_getitem__(cls, kind: Any) -> Any:
+        if isinstance(kind, TypeVar):
+            return super().__class_getitem__(kind)  # type: ignore[misc]
+
+        def make(**options: Any) -> Channel[Any]:
+            return cls(kind, **options)
+
+        return make
+
+    @property
+    def name(self) -> str:
+        """The name of the channel, for messages."""
+        return self._core.name
+
+    @property
+    def type(self) -> Any:
+        """The element type."""
+        return self._core.kind
+
+    def __repr__(self) -> str:
+        return f"<Channel {self.name} of {_types.describe(self._core.kind)}>"
+
+    @property
+    def failed(self) -> Channel[Any]:
+        """Where values go whose leases failed `max_attempts` times: a `Channel[Failed[T]]`."""
+        if self._core.failed is None:
+            self._core.failed = Channel(_lease.Failed, name=f"{self.name}.failed", buffer=math.inf)
+        return cast("Channel[Any]", self._core.failed)
+
+    def sender(self) -> Sender[T]:
+        """Make a sending end, owned by the caller.
+
+        Raises EndClosed if the sending direction has ended: it never reopens.
+        """
+        return cast("Sender[T]", self._end(Sender, SEND))
+
+    def receiver(self) -> Receiver[T]:
+        """Make a receiving end, owned by the caller.
+
+        Raises EndClosed if the receiving direction has ended: it never reopens.
+        """
+        return cast("Receiver[T]", self._end(Receiver, RECEIVE))
+
+    def _end(self, kind: Any, side: int) -> Any:
+        if self._core.gone[side]:
+            raise EndClosed(
+                f"all {kind._what}s of channel `{self.name}` have retired; it never reopens: "
+                f"make a new channel"
+            )
+        return kind(self._core, _maker())
+
+
+def _maker() -> Holder | None:
+    """The holder that the caller acts for, if any."""
+    try:
+        current_task()
+    except RuntimeError:
+        return None
+    return current_kernel().holder() if _holder.get() is not None else None
+
+
+def _buffer(buffer: Any) -> Buffer | None:
+    if isinstance(buffer, Buffer):
+        return None if buffer.size == 0 else buffer.empty_copy()
+    if buffer == math.inf or (isinstance(buffer, int) and not isinstance(buffer, bool)):
+        if buffer < 0:
+            raise ValueError(f"a buffer holds 0 or more values, not {buffer}")
+        return None if buffer == 0 else Fifo(buffer)
+    raise TypeError(f"buffer is an int, math.inf, Fifo, Sliding or Dropping, not {buffer!r}")

@@ -1,0 +1,77 @@
+"""Something that happens once: a flag, the end of a process, the reply to a call.
+
+Invariant: parties wait only while it has not happened; afterwards it is ready for ever.
+"""
+
+from __future__ import annotations
+
+from ._offer import COMMITTED, Party, Watch
+from ._parking import Kernel, current_kernel
+
+
+class Latch:
+    """Set once; any number of parties and alternations wait for it."""
+
+    __slots__ = ("happened", "waiting", "watches")
+
+    def __init__(self) -> None:
+        self.happened = False
+        self.waiting: dict[Party, None] = {}
+        self.watches: list[Watch] = []
+
+    def unlink(self, party: Party) -> None:
+        """Forget a party that was cancelled."""
+        del self.waiting[party]
+        party.queue = None
+
+    def set(self) -> None:
+        """It has happened: wake all who wait.  Idempotent."""
+        if self.happened:
+            return
+        self.happened = True
+        woken = list(self.waiting)
+        self.waiting.clear()
+        for party in woken:
+            party.queue, party.outcome = None, COMMITTED
+        for watch in self.watches:
+            selector = watch.selector
+            selector.hints |= watch.bit
+            party_ = selector.party
+            if party_ is not None and selector.enabled & watch.bit:
+                selector.party, selector.chosen = None, watch
+                party_.outcome = COMMITTED
+                woken.append(party_)
+        if woken:
+            current_kernel().wake_all(woken)
+
+    async def wait(self, kernel: Kernel) -> None:
+        """Wait until it has happened."""
+        if self.happened:
+            return
+        party = kernel.party()
+        self.waiting[party] = None
+        party.queue = self  # type: ignore[assignment]
+        await kernel.park(party)
+
+
+class Flag:
+    """Set once, never reset: tells any number of processes that something has happened.
+
+    >>> done = Flag()
+    >>> done.set()
+    >>> done.is_set()
+    True
+    """
+
+    __slots__ = ("_latch",)
+
+    def __init__(self) -> None:
+        self._latch = Latch()
+
+    def set(self) -> None:
+        """Set the flag and wake whoever waits for it with `Wait(flag)`."""
+        self._latch.set()
+
+    def is_set(self) -> bool:
+        """True once `set` was called."""
+        return self._latch.happened

@@ -1,0 +1,57 @@
+"""What an end and a guard are, whatever carries the values.
+
+Local ends (`csp.Sender`, `csp.Receiver`) and network ends derive from these classes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Generic, TypeVar
+
+import trio
+
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+E_co = TypeVar("E_co", covariant=True)
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Guard(Generic[E_co, V_co]):
+    """Something an `Alternation` can wait for.
+
+    `E_co` is the type of `choice.guard` (what you named), `V_co` the type of `choice.value`.
+    """
+
+    __slots__ = ()
+
+
+class Sender(trio.abc.SendChannel[T_contra]):
+    """The sending end of a channel."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def type(self) -> Any:
+        """The element type of the channel."""
+
+    @property
+    @abstractmethod
+    def channel_name(self) -> str:
+        """The name of the channel, for messages."""
+
+
+class Receiver(trio.abc.ReceiveChannel[T_co]):
+    """The receiving end of a channel."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def type(self) -> Any:
+        """The element type of the channel."""
+
+    @property
+    @abstractmethod
+    def channel_name(self) -> str:
+        """The name of the channel, for messages."""
