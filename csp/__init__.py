@@ -14,7 +14,20 @@ from ._compose import Par as Par
 from ._compose import Running as Running
 from ._compose import Seq as Seq
 from ._compose import Spawn as Spawn
-from ._errors import *
+from ._errors import Abandoned as Abandoned
+from ._errors import CallFailed as CallFailed
+from ._errors import ChannelEnded as ChannelEnded
+from ._errors import ChannelTypeError as ChannelTypeError
+from ._errors import Deadlock as Deadlock
+from ._errors import DeliveryUnknown as DeliveryUnknown
+from ._errors import EndClosed as EndClosed
+from ._errors import EndOfChannel as EndOfChannel
+from ._errors import LeaseFailed as LeaseFailed
+from ._errors import LinkLost as LinkLost
+from ._errors import NoReceivers as NoReceivers
+from ._errors import Poisoned as Poisoned
+from ._errors import RequestFailed as RequestFailed
+from ._errors import WiringError as WiringError
 from ._guards import Choice as Choice
 from ._guards import Deadline as Deadline
 from ._guards import Every as Every

@@ -17,7 +17,7 @@ from trio.lowlevel import current_task, enable_ki_protection
 
 import csp._types as _types
 
-from . import _call, _guards, _lease, abc
+from . import _call, _guards, _lease, _types, abc
 from ._buffers import Buffer, Fifo
 from ._end import OPERATIONS, Core, _End, adopt, pack, place_of_caller
 from ._errors import EndClosed, EndOfChannel

@@ -22,6 +22,7 @@ from trio.lowlevel import enable_ki_protection
 
 import csp._types as _types
 
+from . import _types
 from ._buffers import Buffer
 from ._errors import (
     Abandoned,

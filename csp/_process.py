@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 from trio.lowlevel import current_task, enable_ki_protection
 
 import csp._wiring as _wiring
+from . import _wiring
 from ._end import CLOSED, _End, map_ends, place_of_caller
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
 from ._parking import Holder, _holder, can_drive, current_kernel, run_driven
