@@ -56,11 +56,11 @@ V4 = TypeVar("V4")
 class _Selector(Selector):
     """A selector that stands in the queue of nobody, but can be withdrawn like a party."""
 
-    __slots__ = ("cargo", "kernel")
+    __slots__ = ("slots",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.kernel: Kernel | None = None
+        self.slots: list[_Slot] = []
 
     def unlink(self, party: Party) -> None:
         self.party = None
@@ -159,6 +159,7 @@ class Alternation(Generic[E_co, V_co]):
             raise ValueError("an Alternation needs at least one guard")
         self._selector = _Selector()
         self._slots = [_Slot(guard, i, self._selector) for i, guard in enumerate(guards)]
+        self._selector.slots = self._slots
         self._all = (1 << len(guards)) - 1
         self._selector.hints = self._all
         self._dropped = 0

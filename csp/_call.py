@@ -37,11 +37,11 @@ class Ticket:
 
     __slots__ = ("cancel", "cancelled", "error", "latch", "reply", "request")
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, core: Any) -> None:
         self.request = request
         self.reply: Any = None
         self.error: CallFailed | None = None
-        self.latch = Latch()
+        self.latch = Latch(core)
         self.cancelled = False
         self.cancel: Callable[[], object] | None = None
 
@@ -56,7 +56,7 @@ async def call(sender: Sender[Any], request: Any) -> Any:
     core = sender._core
     if core.request_check is not None and not core.request_check(request):
         core.refuse_request(request)
-    ticket = Ticket(request)
+    ticket = Ticket(request, core)
     await sender._send(ticket)
     try:
         await ticket.latch.wait(sender._acting())
@@ -215,7 +215,7 @@ async def outcomes(
             core = sender._core
             if core.request_check is not None and not core.request_check(request):
                 core.refuse_request(request)
-            ticket = Ticket(request)
+            ticket = Ticket(request, core)
             await sender._send(ticket)
             queue.append(ticket)
             nursery.start_soon(wait_for, ticket)

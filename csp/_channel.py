@@ -8,6 +8,7 @@ states the semantics.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -404,6 +405,8 @@ class Channel(Generic[T]):
             self._deep,
         )
         self._core.max_attempts = max_attempts
+        self._core.channel = weakref.ref(self)
+        self._core.maker = _maker()
 
     def __class_getitem__(cls, kind: Any) -> Any:
         if isinstance(kind, TypeVar):

@@ -163,7 +163,7 @@ class Running(Awaitable[R_co], Generic[R_co]):
     def __init__(self, process: Process[R_co]) -> None:
         self._process = process
         self._scope = trio.CancelScope()
-        self._done = Latch()
+        self._done = Latch(process)
         self._value: Any = None
         self._error: BaseException | None = None
 

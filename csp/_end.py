@@ -56,8 +56,8 @@ class Core(Rendezvous):
     """A channel as its ends see it: the meeting place, its name, type and check."""
 
     __slots__ = (
-        "__weakref__", "carries", "check", "exact", "failed", "kind", "max_attempts", "name",
-        "reply_check", "request_check",
+        "__weakref__", "carries", "channel", "check", "detached", "exact", "failed", "kind",
+        "maker", "max_attempts", "name", "reply_check", "request_check",
     )  # fmt: skip
 
     def __init__(self, kind: Any, name: str, buffer: Buffer | None, deep: bool) -> None:
@@ -75,6 +75,9 @@ class Core(Rendezvous):
             self.check = lambda value: type(value).__name__ == "Ticket"
         else:
             self.check = _types.value_check(kind, deep)
+        self.channel: weakref.ref[Any] | None = None  # counts as both ends, held by `maker`
+        self.maker: Holder | None = None
+        self.detached = False  # an end is used by a thread: never judged
         self.max_attempts = 3
         self.failed: Any = None
 

@@ -5,6 +5,8 @@ Invariant: parties wait only while it has not happened; afterwards it is ready f
 
 from __future__ import annotations
 
+from typing import Any
+
 from ._offer import COMMITTED, Party, Watch
 from ._parking import Kernel, current_kernel
 
@@ -12,9 +14,10 @@ from ._parking import Kernel, current_kernel
 class Latch:
     """Set once; any number of parties and alternations wait for it."""
 
-    __slots__ = ("happened", "waiting", "watches")
+    __slots__ = ("happened", "source", "waiting", "watches")
 
-    def __init__(self) -> None:
+    def __init__(self, source: Any = None) -> None:
+        self.source = source  # the process or channel it waits for, if that is known
         self.happened = False
         self.waiting: dict[Party, None] = {}
         self.watches: list[Watch] = []

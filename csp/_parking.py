@@ -20,6 +20,7 @@ Rules, each with a test of its own:
 
 from __future__ import annotations
 
+import math
 import os
 import types
 import weakref
@@ -74,7 +75,17 @@ _PARKED = (PARK,)
 class Holder:
     """Who holds ends: a running process (or main, or the maker of ends in a plain trio task)."""
 
-    __slots__ = ("driver", "ends", "kernel", "name", "parent", "place", "spawned", "task")
+    __slots__ = (
+        "driver",
+        "ends",
+        "kernel",
+        "name",
+        "parent",
+        "place",
+        "scope",
+        "spawned",
+        "task",
+    )
 
     def __init__(self, kernel: Kernel, name: str, place: str = "", parent: Holder | None = None):
         self.kernel = kernel
@@ -82,6 +93,7 @@ class Holder:
         self.driver: Driver | None = None
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
         self.task: Any = None  # the trio task that runs it
+        self.scope: Any = None  # the cancel status around it: deadlines inside are its own
         self.spawned: dict[str, int] = {}
 
 
@@ -138,9 +150,12 @@ class Kernel:
         "contexts",
         "current",
         "deadline",
+        "holders",
         "hook",
+        "judge",
         "lend",
         "lent_steps",
+        "parked",
         "producing",
         "ready",
         "run_context",
@@ -156,9 +171,18 @@ class Kernel:
         self.lend = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
         self.lent_steps = 0
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
+        self.holders: set[Holder] = set()  # the running processes
+        self.parked: dict[Any, TaskParty] = {}  # what plain trio tasks wait for
+        self.judge: Callable[[bool], object] | None = None  # looks for deadlocks
         self.producing = False  # a `produce` runs: nothing may communicate
         self.run_context: dict[str, Any] = GLOBAL_RUN_CONTEXT.__dict__ if CAN_LEND else {}
         trio.lowlevel.add_instrument(_Pass(self))
+
+    def begin(self, holder: Holder) -> None:
+        """`holder` runs in the current task from now on."""
+        holder.task = current_task()
+        holder.scope = getattr(holder.task, "_cancel_status", None)
+        self.holders.add(holder)
 
     def holder(self) -> Holder | None:
         """The holder that acts now: the running process, or the one whose nursery we are in."""
@@ -183,7 +207,11 @@ class Kernel:
             await PARK
         else:
             assert isinstance(party, TaskParty)
-            await _park_task(party)
+            self.parked[party.task] = party
+            try:
+                await _park_task(party)
+            finally:
+                del self.parked[party.task]
 
     @enable_ki_protection
     def wake(self, party: Party) -> None:
@@ -311,6 +339,28 @@ class _Pass(trio.abc.Instrument):
         kernel = self._kernel
         kernel.budget = STEPS
         kernel.deadline = kernel.clock() + SECONDS
+
+    def before_io_wait(self, timeout: float) -> None:
+        """The pass is over; a positive `timeout` means that trio is idle."""
+        judge = self._kernel.judge
+        if judge is not None:
+            judge(timeout > 0)
+
+
+def waiting_in_nursery(task: trio.lowlevel.Task) -> bool:
+    """True if a task waits at the end of a nursery for its children."""
+    nurseries = task.child_nurseries
+    return bool(nurseries) and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
+
+
+def within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
+    """True if a deadline entered inside the process will end the wait of its task."""
+    status = getattr(task, "_cancel_status", None)
+    while status is not None and status is not holder.scope:
+        if status.effectively_cancelled or status._scope.deadline != math.inf:
+            return True
+        status = status._parent
+    return False
 
 
 _kernel: RunVar[Kernel] = RunVar("csp kernel")

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
-from trio.lowlevel import current_task, enable_ki_protection
+from trio.lowlevel import enable_ki_protection
 
 import csp._wiring as _wiring
 from . import _wiring
@@ -248,7 +248,7 @@ class Leaf(Process[R_co]):
         self._state = RUN
         parent = kernel.holder()
         holder = self.holder = Holder(kernel, self.name, self.place, parent)
-        holder.task = current_task()
+        kernel.begin(holder)
         args, kwargs = self._take(holder)
         del self._arguments
         driven = kernel.current
@@ -286,6 +286,7 @@ class Leaf(Process[R_co]):
             retire_all(holder, None)
             return result
         finally:
+            holder.kernel.holders.discard(holder)
             _holder.reset(token)
 
     def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:

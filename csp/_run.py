@@ -7,25 +7,42 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast, overload
 
 import trio
-from trio.lowlevel import current_task
 
-from ._parking import CAN_LEND, Holder, _holder, can_drive, current_kernel, run_driven
+from ._deadlock import Judge
+from ._errors import Deadlock
+from ._parking import CAN_LEND, Holder, Kernel, _holder, can_drive, current_kernel, run_driven
 from ._process import Process, retire_all
 
 R = TypeVar("R")
 
 
 @overload
-def run(main: Process[R], /, *, lend: bool | None = None, clock: Any = None) -> R: ...
+def run(
+    main: Process[R], /, *, lend: bool | None = None, clock: Any = None, deadlock: str = "raise"
+) -> R: ...
 @overload
 def run(
-    main: Callable[..., Awaitable[R]], /, *args: Any, lend: bool | None = None, clock: Any = None
+    main: Callable[..., Awaitable[R]],
+    /,
+    *args: Any,
+    lend: bool | None = None,
+    clock: Any = None,
+    deadlock: str = "raise",
 ) -> R: ...
-def run(main: Any, /, *args: Any, lend: bool | None = None, clock: Any = None) -> Any:
+def run(
+    main: Any,
+    /,
+    *args: Any,
+    lend: bool | None = None,
+    clock: Any = None,
+    deadlock: str = "raise",
+) -> Any:
     """Run a process, or call an async function with `args` and run that, and return its value.
 
     `lend=False` (or CSP_LEND=0 in the environment) uses trio's scheduler alone.  `clock` is
-    handed to `trio.run`.  Exceptions pass bare; Ctrl-C raises KeyboardInterrupt.
+    handed to `trio.run`.  A deadlock, total or partial, cancels main and raises Deadlock;
+    `deadlock="warn"` only warns, `"ignore"` does not look.  Exceptions pass bare; Ctrl-C raises
+    KeyboardInterrupt.
 
     >>> import csp
     >>> async def main() -> int:
@@ -36,40 +53,65 @@ def run(main: Any, /, *args: Any, lend: bool | None = None, clock: Any = None) -
     if not isinstance(main, Process) and not callable(main):
         raise TypeError(f"csp.run wants a process or an async function, not {main!r}")
 
+    if deadlock not in ("raise", "warn", "ignore"):
+        raise ValueError(f'deadlock is "raise", "warn" or "ignore", not {deadlock!r}')
+    found: list[Deadlock] = []
+
     async def start() -> Any:
         kernel = current_kernel()
         if lend is not None:
             kernel.lend = lend and CAN_LEND
-        if isinstance(main, Process):
-            return await main
-        what = main(*args)
-        if isinstance(what, Process):
-            return await what
-        if not isinstance(what, Awaitable):
-            raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")
-        holder = Holder(kernel, getattr(main, "__name__", "main"))
-        holder.task = current_task()
+        scope = trio.CancelScope()
 
-        async def live() -> Any:
-            token = _holder.set(holder)
-            try:
-                return await what
-            finally:
-                retire_all(holder, None)
-                _holder.reset(token)
+        def report(error: Deadlock) -> None:
+            if deadlock == "warn":
+                warnings.warn(str(error), RuntimeWarning, stacklevel=1)
+            else:
+                found.append(error)
+                scope.cancel()
 
-        if can_drive(kernel):
-            return await run_driven(kernel, holder, live())
-        return await live()
+        if deadlock != "ignore":
+            kernel.judge = Judge(kernel, report)
+        with scope:
+            return await _main(kernel, main, args)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", ResourceWarning)
         try:
-            return trio.run(start, clock=clock)
-        except BaseExceptionGroup as group:
-            if _is_only(group, KeyboardInterrupt):
+            result = trio.run(start, clock=clock)
+        except BaseException as error:
+            if not isinstance(error, BaseExceptionGroup) or not _is_only(error, KeyboardInterrupt):
+                if not found or not isinstance(error, Exception):
+                    raise
+            else:
                 raise KeyboardInterrupt from None
-            raise
+        if found:
+            raise found[0]
+        return result
+
+
+async def _main(kernel: Kernel, main: Any, args: tuple[Any, ...]) -> Any:
+    what = main if isinstance(main, Process) else main(*args)
+    if isinstance(what, Process):
+        return await what
+    if not isinstance(what, Awaitable):
+        raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")
+    code = getattr(main, "__code__", None)
+    file = f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}" if code else ""
+    holder = Holder(kernel, getattr(main, "__name__", "main"), file)
+    kernel.begin(holder)
+    coro = _live(kernel, holder, what)
+    return await (run_driven(kernel, holder, coro) if can_drive(kernel) else coro)
+
+
+async def _live(kernel: Kernel, holder: Holder, what: Awaitable[Any]) -> Any:
+    token = _holder.set(holder)
+    try:
+        return await what
+    finally:
+        retire_all(holder, None)
+        kernel.holders.discard(holder)
+        _holder.reset(token)
 
 
 def _is_only(group: BaseExceptionGroup[Any], kind: type[BaseException]) -> bool:
