@@ -1,6 +1,8 @@
 """CSP on trio: processes that talk only over typed channels."""
 
 from ._alternation import Alternation as Alternation
+from ._barrier import Barrier as Barrier
+from ._barrier import Member as Member
 from ._buffers import Dropping as Dropping
 from ._buffers import Fifo as Fifo
 from ._buffers import Sliding as Sliding
@@ -37,6 +39,9 @@ from ._guards import Wait as Wait
 from ._latch import Flag as Flag
 from ._lease import Failed as Failed
 from ._lease import Lease as Lease
+from ._observe import Dropped as Dropped
+from ._observe import Event as Event
 from ._process import Process as Process
 from ._process import process as process
 from ._run import run as run
+from ._watch import observe as observe

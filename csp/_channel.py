@@ -14,16 +14,16 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import trio
-from trio.lowlevel import current_task, enable_ki_protection
+from trio.lowlevel import enable_ki_protection
 
 import csp._types as _types
 
 from . import _call, _guards, _lease, _types, abc
 from ._buffers import Buffer, Fifo
-from ._end import OPERATIONS, Core, _End, adopt, pack, place_of_caller
+from ._end import OPERATIONS, Core, _End, adopt, maker, pack, place_of_caller
 from ._errors import EndClosed, EndOfChannel
 from ._offer import COMMITTED, LEASE, RECEIVE, SEND, TAKE, UNTIL_END, Party
-from ._parking import PARK, Holder, Kernel, _holder, current_kernel
+from ._parking import PARK, Kernel
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -64,6 +64,7 @@ class Sender(_End, abc.Sender[T_contra]):
             and core.quick
             and type(value) is core.exact
             and kernel.budget > 0
+            and kernel.hook is None
             and not self._claims
         ):
             partner = core.first
@@ -103,6 +104,8 @@ class Sender(_End, abc.Sender[T_contra]):
         self._acting()
         core = self._core
         core.refuse(value)
+        if kernel.hook is not None:
+            kernel.tell("offered", core.name, "send")
         cargo = None
         if core.carries:
             value, cargo = pack(value, kernel.holder())
@@ -119,6 +122,8 @@ class Sender(_End, abc.Sender[T_contra]):
                 if me.engaged is None:
                     core.enqueue(me)
                     me.end = self
+                    if kernel.hook is not None:
+                        kernel.tell("parked", core.name, "send")
                 await kernel.park(me)
         finally:
             me.value = me.end = None
@@ -126,6 +131,8 @@ class Sender(_End, abc.Sender[T_contra]):
                 cargo.settle(me.outcome is COMMITTED)
         if me.outcome is not COMMITTED:
             self._raise(me.outcome)
+        if kernel.hook is not None:
+            kernel.tell("committed", core.name, "send")
 
     @enable_ki_protection
     def send_nowait(self, value: T_contra, /) -> None:
@@ -218,6 +225,7 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             and core.quick
             and not core.carries
             and kernel.budget > 0
+            and kernel.hook is None
             and not self._claims
         ):
             partner = core.first
@@ -257,6 +265,8 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         checkpoint = await kernel.before()
         self._acting()
         core = self._core
+        if kernel.hook is not None:
+            kernel.tell("offered", core.name, "receive")
         me = kernel.party()
         me.side = RECEIVE
         woken: list[Party] = []
@@ -268,6 +278,8 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             kernel.wake_all(woken)
             core.enqueue(me)
             me.end = self
+            if kernel.hook is not None:
+                kernel.tell("parked", core.name, "receive")
             try:
                 await kernel.park(me)
             finally:
@@ -278,6 +290,8 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         if me.outcome is not COMMITTED:
             self._raise(me.outcome)
         value, me.value = me.value, None
+        if kernel.hook is not None:
+            kernel.tell("committed", self._core.name, "receive")
         if self._core.carries:
             adopt(value, kernel.holder())
         return value
@@ -406,7 +420,7 @@ class Channel(Generic[T]):
         )
         self._core.max_attempts = max_attempts
         self._core.channel = weakref.ref(self)
-        self._core.maker = _maker()
+        self._core.maker = maker()
 
     def __class_getitem__(cls, kind: Any) -> Any:
         if isinstance(kind, TypeVar):
@@ -457,16 +471,7 @@ class Channel(Generic[T]):
                 f"all {kind._what}s of channel `{self.name}` have retired; it never reopens: "
                 f"make a new channel"
             )
-        return kind(self._core, _maker())
-
-
-def _maker() -> Holder | None:
-    """The holder that the caller acts for, if any."""
-    try:
-        current_task()
-    except RuntimeError:
-        return None
-    return current_kernel().holder() if _holder.get() is not None else None
+        return kind(self._core, maker())
 
 
 def _buffer(buffer: Any) -> Buffer | None:

@@ -250,8 +250,8 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
     cycle = _cycle(waits)
     said = "; ".join(f"`{h.name}` {waits[h][0].text}" for h in cycle)
     hint = ""
-    if any(w.text.startswith("waits to receive") for h in cycle for w in waits[h]):
-        hint = ": retire ends that you do not use (`with tx:`)" if len(waits) > 1 else ""
+    if any(w.needs_all for h in cycle for w in waits[h]):
+        hint = ": retire ends that you do not use (`with tx:`)"
     lines = [f"deadlock: {said}{hint}"]
     for holder, of in waits.items():
         lines.extend(f"  `{holder.name}` {wait.text}, at {wait.where}" for wait in of)
@@ -263,6 +263,8 @@ def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
     path: list[Holder] = []
     while at is not None and at not in path:
         path.append(at)
-        at = next((h for w in waits[at] for h in w.helpers if h in waits and h is not at), None)
+        helpers = [h for w in waits[at] for h in w.helpers if h in waits and h is not at]
+        helpers.sort(key=lambda h: any(w.needs_all for w in waits[h]))
+        at = helpers[0] if helpers else None
     return path[path.index(at) :] if at is not None else path
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import current_task, enable_ki_protection
 
 import csp._types as _types
 
@@ -34,7 +34,7 @@ from ._errors import (
     Poisoned,
 )
 from ._offer import POISONED, RECEIVE, SEND, Party
-from ._parking import Holder, Kernel, current_kernel
+from ._parking import Holder, Kernel, _holder, current_kernel
 from ._rendezvous import Rendezvous
 
 T = TypeVar("T")
@@ -256,6 +256,10 @@ class _End:
                 if watch.end is self:
                     watch.selector.hints |= watch.bit
                     self._core.unwatch(watch)
+        kernel = owner.kernel
+        if getattr(kernel, "hook", None) is not None:
+            side = "send" if self._side == SEND else "receive"
+            kernel.tell("retired", self._core.name, side, repr(cause) if cause else "")
         if woken:
             current_kernel().wake_all(woken)
 
@@ -288,6 +292,9 @@ class _End:
     def _poison(self, reason: str, who: str) -> None:
         woken: list[Party] = []
         self._core.kill(reason, who, woken)
+        kernel = current_kernel()
+        if kernel.hook is not None:
+            kernel.tell("poisoned", self._core.name, "", reason)
         if woken:
             current_kernel().wake_all(woken)
 
@@ -337,6 +344,20 @@ def _close_waiting(end: _End, woken: list[Party]) -> None:
             party.outcome = "closed"
             woken.append(party)
         party = following
+
+
+def maker() -> Holder | None:
+    """The holder that the caller acts for, if any."""
+    try:
+        current_task()
+    except RuntimeError:
+        return None
+    return current_kernel().holder() if _holder.get() is not None else None
+
+
+def ends_on(holder: Holder, core: Core) -> bool:
+    """True if `holder` holds an end of the channel."""
+    return any((end := ref()) is not None and end._core is core for ref in holder.ends.values())
 
 
 # the operations that `Par` takes besides processes, known by their code

@@ -42,6 +42,7 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
+from ._observe import Event, Kind
 from ._offer import Party
 
 try:  # private names: all of them or none (then no turn is lent)
@@ -95,6 +96,11 @@ class Holder:
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
         self.spawned: dict[str, int] = {}
+
+
+    def path(self) -> str:
+        """Its name behind the names of those who started it: `main.worker`."""
+        return self.name if self.parent is None else f"{self.parent.path()}.{self.name}"
 
 
 class TaskParty(Party):
@@ -152,6 +158,7 @@ class Kernel:
         "deadline",
         "holders",
         "hook",
+        "hooks",
         "judge",
         "lend",
         "lent_steps",
@@ -164,7 +171,8 @@ class Kernel:
     def __init__(self) -> None:
         self.current: Holder | None = None
         self.ready: deque[Driver] = deque()
-        self.hook: Callable[[Any], object] | None = None
+        self.hook: Callable[[Event], object] | None = None
+        self.hooks: tuple[Callable[[Event], object], ...] = ()
         self.budget = STEPS
         self.clock = perf_counter
         self.deadline = 0.0
@@ -187,6 +195,13 @@ class Kernel:
     def holder(self) -> Holder | None:
         """The holder that acts now: the running process, or the one whose nursery we are in."""
         return self.current or _holder.get()
+
+    def tell(self, kind: Kind, channel: str = "", side: str = "", detail: str = "") -> None:
+        """Report an event to the hook; called only while there is one."""
+        if self.hook is not None:
+            holder = self.holder()
+            name = holder.path() if holder is not None else ""
+            self.hook(Event(kind, name, channel, side, detail, trio.current_time()))
 
     # --- waiting ---------------------------------------------------------------------------
 

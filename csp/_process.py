@@ -268,6 +268,9 @@ class Leaf(Process[R_co]):
     @enable_ki_protection
     async def _live(self, holder: Holder, args: Any, kwargs: Any) -> Any:
         token = _holder.set(holder)
+        kernel = holder.kernel
+        if kernel.hook is not None:
+            kernel.tell("started", detail=self.place)
         try:
             result = await self._of.function(*args, **kwargs)
         except BaseException as error:
@@ -286,7 +289,9 @@ class Leaf(Process[R_co]):
             retire_all(holder, None)
             return result
         finally:
-            holder.kernel.holders.discard(holder)
+            if kernel.hook is not None:
+                kernel.tell("ended")
+            kernel.holders.discard(holder)
             _holder.reset(token)
 
     def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:

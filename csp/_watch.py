@@ -1,0 +1,88 @@
+"""Observers: the stream of `observe`, and the synchronous hook behind it.
+
+When nobody listens, `kernel.hook` is None and an event costs one attribute test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from ._buffers import Buffer, Dropping, Fifo, Sliding
+from ._channel import Channel, Receiver
+from ._end import ends_on
+from ._observe import Dropped, Event, Stream
+from ._offer import RECEIVE, SEND, Party
+from ._parking import Kernel, current_kernel
+
+
+def _add(kernel: Kernel, callback: Callable[[Event], object]) -> None:
+    kernel.hooks = (*kernel.hooks, callback)
+    kernel.hook = _dispatch(kernel.hooks)
+
+
+def _remove(kernel: Kernel, callback: Callable[[Event], object]) -> None:
+    kernel.hooks = tuple(hook for hook in kernel.hooks if hook is not callback)
+    kernel.hook = _dispatch(kernel.hooks)
+
+
+def _dispatch(hooks: tuple[Callable[[Event], object], ...]) -> Callable[[Event], object] | None:
+    if len(hooks) < 2:
+        return hooks[0] if hooks else None
+
+    def all_of(event: Event) -> None:
+        for hook in hooks:
+            hook(event)
+
+    return all_of
+
+
+@contextmanager
+def on_event(callback: Callable[[Event], object]) -> Iterator[None]:
+    """Call `callback(event)` synchronously for every event of this run, in the `with` block.
+
+    The callback may not communicate.  Works inside a run; raises RuntimeError elsewhere.
+    """
+    kernel = current_kernel()
+    _add(kernel, callback)
+    try:
+        yield
+    finally:
+        _remove(kernel, callback)
+
+
+def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
+    """A receiver of this run's events, for the process that calls it; retire it to stop.
+
+    `buffer` says how many records wait for a slow reader (`Sliding(1000)`); what was dropped is
+    told as `Dropped(count)`.  Events of the process that holds the receiver are not reported.
+    Raises RuntimeError outside of a run, TypeError for a buffer that would make others wait.
+    """
+    kernel = current_kernel()
+    buffer = Sliding(1000) if buffer is None else buffer
+    if not isinstance(buffer, (Sliding, Dropping, Fifo)) or (
+        isinstance(buffer, Fifo) and buffer.size != float("inf")
+    ):
+        raise TypeError(f"observers never make others wait: use Sliding(n), not {buffer!r}")
+    channel: Channel[Any] = Channel(object, name="observed", buffer=1)
+    core = channel._core
+    core.buffer = Stream(buffer.size)
+    core.carries = False
+    core.open_end(SEND)
+    receiver = channel.receiver()
+
+    def tell(event: Event) -> None:
+        if not core.ends[RECEIVE]:
+            _remove(kernel, tell)
+            return
+        holder = kernel.holder()
+        if holder is not None and ends_on(holder, core):
+            return
+        party, woken = Party(), cast("list[Party]", [])
+        party.value = event
+        core.send(party, woken)
+        kernel.wake_all(woken)
+
+    _add(kernel, tell)
+    return cast("Receiver[Event | Dropped]", receiver)
