@@ -150,9 +150,7 @@ class Alternation(Generic[E_co, V_co]):
         g4: abc.Guard[E4, V4], /, *, priority: bool = ...,
     ) -> Alternation[E1 | E2 | E3 | E4, V1 | V2 | V3 | V4]: ...  # fmt: skip
     @overload
-    def __new__(
-        cls, *guards: abc.Guard[E1, V1], priority: bool = ...
-    ) -> Alternation[E1, V1]: ...
+    def __new__(cls, *guards: abc.Guard[E1, V1], priority: bool = ...) -> Alternation[E1, V1]: ...
     def __new__(cls, *guards: Any, priority: bool = False) -> Any:
         self = super().__new__(cls)
         if not guards:
@@ -225,12 +223,14 @@ class Alternation(Generic[E_co, V_co]):
         """As `select`, but commits the first ready guard in the order given."""
         return cast("Choice[E_co, V_co]", await self._select(fair=False))
 
-    async def __aiter__(self) -> AsyncIterator[Choice[E_co, V_co]]:
-        while True:
-            choice = await self._select(fair=not self._priority, loop=True)
-            if choice is None:
-                return
-            yield choice
+    def __aiter__(self) -> AsyncIterator[Choice[E_co, V_co]]:
+        return self
+
+    async def __anext__(self) -> Choice[E_co, V_co]:
+        choice = await self._select(fair=not self._priority, loop=True)
+        if choice is None:
+            raise StopAsyncIteration
+        return cast("Choice[E_co, V_co]", choice)
 
     async def _select(self, *, fair: bool, loop: bool = False) -> Any:
         if self._busy:
@@ -297,9 +297,7 @@ class Alternation(Generic[E_co, V_co]):
             candidates &= ~bit & selector.enabled
         return None
 
-    def _try(
-        self, kernel: Kernel, slot: _Slot, me: Party, woken: list[Party]
-    ) -> tuple[bool, Any]:
+    def _try(self, kernel: Kernel, slot: _Slot, me: Party, woken: list[Party]) -> tuple[bool, Any]:
         guard, watch = slot.guard, slot.watch
         if watch is None:
             if isinstance(guard, Deadline):

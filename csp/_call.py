@@ -114,7 +114,10 @@ class Accepted(Generic[Q, A]):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> bool:
         ticket = self._held()
         ticket.cancel = None
@@ -245,4 +248,3 @@ async def _each(values: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any
     else:
         for value in values:
             yield value
-

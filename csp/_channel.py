@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-import csp._types as _types
-
 from . import _call, _guards, _lease, _types, abc
 from ._buffers import Buffer, Fifo
 from ._end import OPERATIONS, Core, _End, adopt, maker, pack, place_of_caller
@@ -323,17 +321,12 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         """Take a value for work: `async with receiver.lease() as job:` (see `Lease`)."""
         return _lease.Lease(self)
 
-    async def leases(self) -> AsyncIterator[Lease[T_co]]:
+    def leases(self) -> AsyncIterator[Lease[T_co]]:
         """Lease one value after the other until the channel ends: `async for job in ...`.
 
         The body of the loop works inside `async with job:`.
         """
-        while True:
-            try:
-                item = await _lease.take(self, LEASE)
-            except EndOfChannel:
-                return
-            yield _lease.Lease(self, item)
+        return _lease.Leases(self)
 
     def extended(self) -> AbstractAsyncContextManager[T_co]:
         """The extended rendezvous: the sender waits until the block ends."""

@@ -192,9 +192,9 @@ class Running(Awaitable[R_co], Generic[R_co]):
 class Spawn:
     """Starts processes one by one and waits for all at the end of its block.
 
-        async with Spawn() as spawn:
-            running = spawn(worker(rx))
-            spawn(monitor(), background=True)     # cancelled when the others have ended
+    async with Spawn() as spawn:
+        running = spawn(worker(rx))
+        spawn(monitor(), background=True)     # cancelled when the others have ended
     """
 
     def __init__(self) -> None:
@@ -210,7 +210,10 @@ class Spawn:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> Any:
         self._closing = True
         self._cancel_background()

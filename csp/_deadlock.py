@@ -267,4 +267,3 @@ def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
         helpers.sort(key=lambda h: any(w.needs_all for w in waits[h]))
         at = helpers[0] if helpers else None
     return path[path.index(at) :] if at is not None else path
-

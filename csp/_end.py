@@ -15,12 +15,11 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import trio
 from trio.lowlevel import current_task, enable_ki_protection
-
-import csp._types as _types
 
 from . import _types
 from ._buffers import Buffer
@@ -310,12 +309,12 @@ class _End:
             )
         self._retire()
 
-    def statistics(self) -> trio.MemoryChannelStatistics:
+    def statistics(self) -> Statistics:
         """The numbers that trio's memory channels give, for this channel."""
         core = self._core
         buffer = core.buffer
         used = (len(buffer) if buffer is not None else 0) + (len(core.front) if core.front else 0)
-        return trio.MemoryChannelStatistics(
+        return Statistics(
             current_buffer_used=used,
             max_buffer_size=buffer.size if buffer is not None else 0,
             open_send_channels=core.ends[SEND],
@@ -323,6 +322,21 @@ class _End:
             tasks_waiting_send=core.waiting(SEND),
             tasks_waiting_receive=core.waiting(RECEIVE),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A snapshot of a channel, with the fields of `trio.MemoryChannelStatistics`.
+
+    Counts of values, ends and waiting parties; `max_buffer_size` is an int or `math.inf`.
+    """
+
+    current_buffer_used: int
+    max_buffer_size: float
+    open_send_channels: int
+    open_receive_channels: int
+    tasks_waiting_send: int
+    tasks_waiting_receive: int
 
 
 class _Unowned(Holder):
@@ -426,9 +440,7 @@ def map_ends(value: Any, change: Callable[[Any], Any]) -> Any:
     if kind is dict:
         changed = {k: map_ends(v, change) for k, v in value.items()}
         return value if all(changed[k] is value[k] for k in value) else changed
-    fields = getattr(kind, "__dataclass_fields__", None) or getattr(
-        kind, "__struct_fields__", None
-    )
+    fields = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "__struct_fields__", None)
     if fields is not None and not isinstance(value, type):
         return _map_fields(value, list(fields), change)
     return value

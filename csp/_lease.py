@@ -12,7 +12,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._end import Core, adopt
-from ._errors import ChannelEnded, LeaseFailed
+from ._errors import ChannelEnded, EndOfChannel, LeaseFailed
 from ._offer import COMMITTED, EXTEND, LEASE, RECEIVE, Item, Party
 from ._parking import current_kernel
 
@@ -29,6 +29,24 @@ class Failed(NamedTuple, Generic[T]):
     value: T
     attempts: int
     errors: tuple[BaseException, ...]
+
+
+class Leases(Generic[T]):
+    """What `receiver.leases()` iterates with."""
+
+    __slots__ = ("_receiver",)
+
+    def __init__(self, receiver: Receiver[T]) -> None:
+        self._receiver = receiver
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Lease[T]:
+        try:
+            return Lease(self._receiver, await take(self._receiver, LEASE))
+        except EndOfChannel:
+            raise StopAsyncIteration from None
 
 
 async def take(receiver: Receiver[Any], mode: int) -> Item:
@@ -109,7 +127,10 @@ class Lease(Generic[T_co]):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> bool:
         item, self._item = self._held(), None
         core = self._core
@@ -172,13 +193,15 @@ class Extended(Generic[T_co]):
         return cast(T_co, item.value)
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> bool | None:
         item, self._item = self._item, None
-        assert item is not None and self._scope is not None
+        assert item is not None
+        assert self._scope is not None
         dropped = self._scope.cancel_called  # the sender was cancelled
         absorbed = self._scope.__exit__(kind, error, tb)
         settle(self._receiver._core, item, give_back=error is not None and not dropped)
         return absorbed
-
-

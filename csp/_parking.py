@@ -97,7 +97,6 @@ class Holder:
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
         self.spawned: dict[str, int] = {}
 
-
     def path(self) -> str:
         """Its name behind the names of those who started it: `main.worker`."""
         return self.name if self.parent is None else f"{self.parent.path()}.{self.name}"

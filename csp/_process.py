@@ -17,7 +17,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from trio.lowlevel import enable_ki_protection
 
-import csp._wiring as _wiring
 from . import _wiring
 from ._end import CLOSED, _End, map_ends, place_of_caller
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
@@ -429,5 +428,3 @@ def process(fn: Any = None, /, *, passes_poison: bool = True, name: str = "") ->
     if fn is not None:
         return _Function(fn, name, passes_poison)
     return lambda function: _Function(function, name, passes_poison)
-
-

@@ -1,0 +1,47 @@
+# make demo: the word count.  make test: the whole suite.  Needs Python 3.11 or newer, nothing else.
+VENV := .venv
+BIN := $(VENV)/bin
+
+# $(PYTHON), else the first that runs (a version manager's shim may exist and fail) and is new enough
+FIND := for p in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
+  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done
+
+.PHONY: demo test check bench nightly clean
+
+demo: $(BIN)/.run
+	$(BIN)/csp run examples/wordcount.py
+
+test: $(BIN)/.test
+	$(BIN)/python -m pytest
+
+check: $(BIN)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(BIN)/.bench
+	$(BIN)/python -m benchmarks
+
+nightly: $(BIN)/.test
+	CSP_LEND=1 $(BIN)/python -m pytest --cov=csp --cov-branch
+	CSP_LEND=0 $(BIN)/python -m pytest
+
+$(BIN)/python:
+	@py=`$(FIND)`; \
+	if [ -z "$$py" ]; then echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; fi; \
+	if ! $$py -c 'import ensurepip' >/dev/null 2>&1; then \
+	  echo "$$py has no ensurepip: install it (Debian, Ubuntu: apt install python3-venv)"; exit 1; fi; \
+	echo "using $$py"; $$py -m venv $(VENV)
+
+$(BIN)/.run: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(BIN)/.%: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(if $(filter check,$*),test$(comma)typing$(comma)dev,$*)]'
+	@touch $@
+
+comma := ,
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,180 @@
+"""Element types: does a value fit one, does one fit another, how is one named.
+
+Invariant: whatever a static checker accepts is accepted here, and what cannot be decided is
+accepted too.  The one exception: a bool is no int at run time.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+Check = Callable[[object], bool]
+
+_WIDER = {float: (int, float), complex: (int, float, complex)}  # the numeric tower of PEP 484
+
+
+def describe(kind: Any) -> str:
+    """A short name of an element type, for messages.
+
+    >>> describe(int), describe(int | str), describe(list[int])
+    ('int', 'int | str', 'list[int]')
+    """
+    if kind is None or kind is type(None):
+        return "None"
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return " | ".join(describe(part) for part in get_args(kind))
+    if origin is not None and isinstance(origin, type):
+        return f"{origin.__name__}[{', '.join(describe(part) for part in get_args(kind))}]"
+    return getattr(kind, "__name__", None) or str(kind).replace("typing.", "")
+
+
+def _plain(kind: Any) -> Any:
+    """`kind` without NewType, Annotated and type aliases."""
+    while True:
+        if hasattr(kind, "__supertype__"):
+            kind = kind.__supertype__
+        elif get_origin(kind) is typing.Annotated:
+            kind = get_args(kind)[0]
+        elif type(kind).__name__ == "TypeAliasType":
+            kind = kind.__value__
+        else:
+            return kind
+
+
+def value_check(kind: Any, deep: bool = False) -> Check | None:
+    """A test for values of `kind`, or None when every value passes.
+
+    Shallow: a class, a union of classes, the outer class of a generic.  `deep` looks into
+    lists, tuples, dicts, sets and the fields of dataclasses and Structs.
+    """
+    kind = _plain(kind)
+    if kind is None or kind is type(None):
+        return lambda value: value is None
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        checks = [value_check(part, deep) for part in get_args(kind)]
+        if any(check is None for check in checks):
+            return None
+        return lambda value: any(check(value) for check in checks if check is not None)
+    if origin is typing.Literal:
+        allowed = [(type(part), part) for part in get_args(kind)]
+        return lambda value: (type(value), value) in allowed
+    outer = origin if origin is not None else kind
+    if not isinstance(outer, type) or outer is object:
+        return None
+    check = _class_check(outer)
+    inner = _inner_check(outer, get_args(kind)) if deep else None
+    if check is None or inner is None:
+        return check or inner
+    return lambda value: check(value) and inner(value)
+
+
+def _class_check(cls: type) -> Check | None:
+    if getattr(cls, "_is_protocol", False) and not getattr(cls, "_is_runtime_protocol", False):
+        return None
+    if typing.is_typeddict(cls):
+        return lambda value: isinstance(value, dict)
+    if cls is int:
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    wanted: Any = _WIDER.get(cls, cls)
+    return lambda value: isinstance(value, wanted)
+
+
+def _inner_check(cls: type, args: tuple[Any, ...]) -> Check | None:
+    if cls is tuple and args and args[-1] is not Ellipsis:
+        parts = [value_check(arg, True) for arg in args]
+        return lambda value: (
+            len(value) == len(parts)
+            and all(  # type: ignore[arg-type]
+                check is None or check(item)
+                for check, item in zip(parts, value, strict=True)  # type: ignore[call-overload]
+            )
+        )
+    if issubclass(cls, collections.abc.Mapping) and len(args) == 2:
+        key, item = (value_check(arg, True) or _anything for arg in args)
+        return lambda value: all(key(k) and item(v) for k, v in value.items())  # type: ignore[attr-defined]
+    if issubclass(cls, (list, tuple, set, frozenset)) and args:
+        each = value_check(args[0], True)
+        return None if each is None else lambda value: all(each(v) for v in value)  # type: ignore[attr-defined]
+    names = getattr(cls, "__struct_fields__", None)
+    if names is None and dataclasses.is_dataclass(cls):
+        names = [field.name for field in dataclasses.fields(cls)]
+    if names is None:
+        return None
+    try:
+        hints = typing.get_type_hints(cls)
+    except Exception:  # an annotation that cannot be evaluated is not checked
+        return None
+    checks = [(name, value_check(hints[name], True)) for name in names if name in hints]
+    return lambda value: all(check is None or check(getattr(value, name)) for name, check in checks)
+
+
+def _anything(value: object) -> bool:
+    return True
+
+
+def assignable(source: Any, target: Any, bindings: dict[Any, Any]) -> bool:
+    """True if a value of type `source` may stand where `target` is wanted.
+
+    Type variables of `target` are bound in `bindings`, consistently through all calls with the
+    same dict.  Never raises; in doubt the answer is yes.
+    """
+    try:
+        return _assignable(_plain(source), _plain(target), bindings)
+    except (TypeError, AttributeError):  # cannot be decided
+        return True
+
+
+def _assignable(source: Any, target: Any, bindings: dict[Any, Any]) -> bool:
+    if source is target or source == target or Any in (source, target) or target is object:
+        return True
+    if isinstance(target, TypeVar):
+        return _bind(source, target, bindings)
+    if isinstance(source, (TypeVar, str)) or isinstance(target, str):
+        return True
+    source_origin, target_origin = get_origin(source), get_origin(target)
+    if source_origin in (Union, types.UnionType):
+        return all(assignable(part, target, bindings) for part in get_args(source))
+    if target_origin in (Union, types.UnionType):
+        return any(assignable(source, part, bindings) for part in get_args(target))
+    if source_origin is typing.Literal:
+        return all(assignable(type(part), target, bindings) for part in get_args(source))
+    if source is None or target is None:
+        return source in (None, type(None)) and target in (None, type(None))
+    outer_source = source_origin or source
+    outer_target = target_origin or target
+    if not isinstance(outer_source, type) or not isinstance(outer_target, type):
+        return True
+    if getattr(outer_target, "_is_protocol", False) or typing.is_typeddict(outer_source):
+        return True
+    if not issubclass(outer_source, _WIDER.get(outer_target, outer_target)):
+        return False
+    if outer_source is outer_target and get_args(source) and get_args(target):
+        pairs = list(zip(get_args(source), get_args(target), strict=False))
+        return all(isinstance(a, (list, tuple)) or assignable(a, b, bindings) for a, b in pairs)
+    return True
+
+
+def _bind(source: Any, variable: TypeVar, bindings: dict[Any, Any]) -> bool:
+    if variable in bindings:
+        bound = bindings[variable]
+        if assignable(source, bound, {}):
+            return True
+        if assignable(bound, source, {}):
+            bindings[variable] = source
+            return True
+        return False
+    if variable.__bound__ is not None and not assignable(source, variable.__bound__, {}):
+        return False
+    if variable.__constraints__ and not any(
+        assignable(source, part, {}) for part in variable.__constraints__
+    ):
+        return False
+    bindings[variable] = source
+    return True

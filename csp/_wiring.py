@@ -1,0 +1,117 @@
+"""Wiring: each end that a process is given is held against its annotation, before anything runs.
+
+Invariant: what a static checker accepts passes; nothing but WiringError is ever raised.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from typing import Any, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
+
+import trio
+
+from ._errors import WiringError
+from ._types import assignable, describe
+from .abc import Receiver, Sender
+
+_hints: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+
+
+def annotations_of(function: Any) -> dict[str, Any]:
+    """The evaluated annotations of a function; those that cannot be evaluated are left out."""
+    found = _hints.get(function)
+    if found is None:
+        try:
+            found = typing.get_type_hints(function, include_extras=True)
+        except Exception:  # a name that exists for the type checker only: one by one, then
+            found = {}
+            for name, hint in getattr(function, "__annotations__", {}).items():
+                try:
+                    found[name] = (
+                        eval(hint, function.__globals__) if isinstance(hint, str) else hint
+                    )
+                except Exception:
+                    continue
+        _hints[function] = found
+    return found
+
+
+def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> None:
+    """Raise WiringError if an end among `arguments` does not fit its annotation.
+
+    The message names the process, the parameter, the channel and both types.
+    """
+    hints = annotations_of(function)
+    bindings: dict[Any, Any] = {}
+    for name, value in arguments.arguments.items():
+        hint = hints.get(name)
+        if hint is None:
+            continue
+        kind = arguments.signature.parameters[name].kind
+        values = [value]
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            values = list(value)
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            values = list(value.values())
+        for each in values:
+            problem = _problem(each, hint, bindings)
+            if problem is not None:
+                raise WiringError(
+                    f"{function.__name__}({name}=...) at {place} wants {_show(hint)}, {problem}"
+                )
+
+
+def _show(hint: Any) -> str:
+    return str(hint).replace("csp._channel.", "") if get_origin(hint) is None else describe(hint)
+
+
+def _problem(value: Any, hint: Any, bindings: dict[Any, Any]) -> str | None:
+    """Why `value` does not fit, or None."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is typing.Annotated:
+        return _problem(value, args[0], bindings)
+    if origin in (Union, types.UnionType):
+        problems = [_problem(value, part, dict(bindings)) for part in args]
+        return None if None in problems else problems[0]
+    if isinstance(value, (list, tuple, dict)):
+        return _problem_inside(value, args, bindings)
+    outer = origin if origin is not None else hint
+    if not isinstance(outer, type):
+        return None
+    wants_sender = issubclass(outer, (trio.abc.SendChannel))
+    wants_receiver = issubclass(outer, (trio.abc.ReceiveChannel))
+    if getattr(type(value), "__csp_channel__", False) and (wants_sender or wants_receiver):
+        end = "sender" if wants_sender else "receiver"
+        return f"not a Channel: write `{value.name}.{end}()`"
+    if not isinstance(value, (Sender, Receiver)):
+        return None
+    what = "Sender" if isinstance(value, Sender) else "Receiver"
+    given = f"{what}[{describe(value.type)}] of channel `{value.channel_name}`"
+    if wants_sender != wants_receiver and not isinstance(value, outer):
+        return f"but was given the {given}"
+    if not args or wants_sender == wants_receiver:
+        return None
+    if wants_receiver or isinstance(args[0], typing.TypeVar):
+        fits = assignable(value.type, args[0], bindings)
+    else:
+        fits = assignable(args[0], value.type, bindings)
+    return None if fits else f"but was given the {given}"
+
+
+def _problem_inside(value: Any, args: tuple[Any, ...], bindings: dict[Any, Any]) -> str | None:
+    if not args:
+        return None
+    if isinstance(value, dict):
+        pairs = [(item, args[-1]) for item in value.values()]
+    elif isinstance(value, tuple) and len(args) == len(value) and args[-1] is not Ellipsis:
+        pairs = list(zip(value, args, strict=True))
+    else:
+        pairs = [(item, args[0]) for item in value]
+    for item, hint in pairs:
+        problem = _problem(item, hint, bindings)
+        if problem is not None:
+            return problem
+    return None
