@@ -23,7 +23,7 @@ from trio.lowlevel import enable_ki_protection
 from . import abc
 from ._channel import Receiver, Sender
 from ._end import OPERATIONS, adopt, pack
-from ._errors import EndOfChannel
+from ._errors import ChannelEnded, EndOfChannel
 from ._guards import Choice, Conditional, Deadline, Every, OnChannel, Skip, Timeout, Wait
 from ._offer import (
     COMMITTED,
@@ -159,9 +159,10 @@ class Alternation(Generic[E_co, V_co]):
         self._slots = [_Slot(guard, i, self._selector) for i, guard in enumerate(guards)]
         self._selector.slots = self._slots
         self._all = (1 << len(guards)) - 1
-        self._selector.hints = self._all
+        self._watched = sum(s.watch.bit for s in self._slots if s.watch is not None)
+        self._selector.hints = self._watched
         self._dropped = 0
-        self._ended_of: Any = None  # an end whose channel has ended, for the error
+        self._ended_of = None
         self._last = -1
         self._priority = priority
         self._busy = False
@@ -173,6 +174,17 @@ class Alternation(Generic[E_co, V_co]):
 
     _selector: _Selector
     _slots: list[_Slot]
+    _all: int  # a bit for each guard
+    _watched: int  # those registered with a channel or latch
+    _skips: int
+    _dropped: int
+    _last: int  # the guard chosen last
+    _priority: bool
+    _busy: bool
+    _registered: bool
+    _ended_of: Any  # an end whose channel has ended, for the error
+    _conditions: list[_Slot]
+    _timers: list[_Slot]
 
     def __repr__(self) -> str:
         return f"<Alternation of {len(self._slots)} guards>"
@@ -194,7 +206,7 @@ class Alternation(Generic[E_co, V_co]):
         """Unregister the guards; the alternation can be used again, at a higher price."""
         if self._registered:
             self._registered = False
-            self._selector.hints = self._all
+            self._selector.hints = self._watched
             for slot in self._slots:
                 if slot.watch is None:
                     continue
@@ -242,6 +254,9 @@ class Alternation(Generic[E_co, V_co]):
             if not self._registered:
                 self._register()
             choice = await self._selection(kernel, fair, loop, checkpoint)
+        except ChannelEnded:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            raise
         finally:
             self._busy = False
         return choice

@@ -13,7 +13,7 @@ from typing import Any
 class Buffer:
     """Keeps up to `size` values, first in, first out; the base of the three kinds."""
 
-    __slots__ = ("size", "values")
+    __slots__ = ("peak", "size", "values")
 
     def __init__(self, size: float, /) -> None:
         if size != math.inf and (not isinstance(size, int) or isinstance(size, bool)):
@@ -22,6 +22,7 @@ class Buffer:
             raise ValueError(f"a {type(self).__name__} buffer holds {self._least()} or more values")
         self.size = size
         self.values: deque[Any] = deque()
+        self.peak = 0  # the most values it ever held
 
     @staticmethod
     def _least() -> int:
@@ -35,6 +36,8 @@ class Buffer:
     def put(self, value: Any) -> None:
         """Store a value."""
         self.values.append(value)
+        if len(self.values) > self.peak:
+            self.peak = len(self.values)
 
     def get(self) -> Any:
         """Remove and return the oldest value."""
@@ -81,7 +84,7 @@ class Sliding(Buffer):
     def put(self, value: Any) -> None:
         if len(self.values) >= self.size:
             self.values.popleft()
-        self.values.append(value)
+        super().put(value)
 
 
 class Dropping(Buffer):
@@ -99,4 +102,4 @@ class Dropping(Buffer):
 
     def put(self, value: Any) -> None:
         if len(self.values) < self.size:
-            self.values.append(value)
+            super().put(value)

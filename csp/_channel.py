@@ -78,7 +78,7 @@ class Sender(_End, abc.Sender[T_contra]):
                     me.value = me.end = None
                 if me.outcome is COMMITTED:
                     return
-                self._raise(me.outcome)
+                await self._fail(me.outcome)
             elif partner.side == RECEIVE and partner.mode == TAKE:
                 kernel.budget -= 4
                 if kernel.clock() < kernel.deadline:
@@ -128,7 +128,7 @@ class Sender(_End, abc.Sender[T_contra]):
             if cargo:
                 cargo.settle(me.outcome is COMMITTED)
         if me.outcome is not COMMITTED:
-            self._raise(me.outcome)
+            await self._fail(me.outcome)
         if kernel.hook is not None:
             kernel.tell("committed", core.name, "send")
 
@@ -240,7 +240,7 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                 if me.outcome is COMMITTED:
                     value, me.value = me.value, None
                     return value
-                self._raise(me.outcome)
+                await self._fail(me.outcome)
             elif partner.side == SEND:
                 kernel.budget -= 4
                 if kernel.clock() < kernel.deadline:
@@ -282,6 +282,8 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                 await kernel.park(me)
             finally:
                 me.end = None
+        if me.outcome is not COMMITTED:
+            await self._fail(me.outcome)
         return self._received(me, kernel)
 
     def _received(self, me: Party, kernel: Kernel) -> Any:

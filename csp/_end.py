@@ -163,6 +163,11 @@ class _End:
             raise EndClosed(self._why_closed())
         raise self._core.error(self._side, outcome, self)
 
+    async def _fail(self, outcome: Any) -> NoReturn:
+        """Raise what `outcome` means; a pending cancel wins, as its cause is the cancel's too."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._raise(outcome)
+
     # --- ownership -------------------------------------------------------------------------
 
     def _acting(self) -> Kernel:
@@ -321,6 +326,7 @@ class _End:
             open_receive_channels=core.ends[RECEIVE],
             tasks_waiting_send=core.waiting(SEND),
             tasks_waiting_receive=core.waiting(RECEIVE),
+            peak_buffer_used=buffer.peak if buffer is not None else 0,
         )
 
 
@@ -337,6 +343,7 @@ class Statistics:
     open_receive_channels: int
     tasks_waiting_send: int
     tasks_waiting_receive: int
+    peak_buffer_used: int
 
 
 class _Unowned(Holder):

@@ -72,7 +72,7 @@ async def take(receiver: Receiver[Any], mode: int) -> Item:
             me.end = None
     me.mode = 0
     if me.outcome is not COMMITTED:
-        receiver._raise(me.outcome)
+        await receiver._fail(me.outcome)
     item, me.item, me.value = me.item, None, None
     assert item is not None
     adopt(item.value, kernel.holder())

@@ -182,12 +182,13 @@ def _in_turn(a: Process[Any], b: Process[Any], root: Process[Any]) -> bool:
 class Leaf(Process[R_co]):
     """A called `@process` function."""
 
-    __slots__ = ("_arguments", "_of", "holder", "on_failure")
+    __slots__ = ("_arguments", "_of", "holder", "on_failure", "outermost")
 
     def __init__(self, of: _Function, arguments: inspect.BoundArguments, place: str) -> None:
         super().__init__(of.name, place)
         self._of, self._arguments = of, arguments
         self.holder: Holder | None = None
+        self.outermost = False  # the main process of `csp.run`: never ends quietly
         self.on_failure: Callable[[], object] | None = None  # called before the ends retire
         self._claim()
 
@@ -294,7 +295,7 @@ class Leaf(Process[R_co]):
             _holder.reset(token)
 
     def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:
-        if not self._of.quiet or holder.parent is None:
+        if not self._of.quiet or self.outermost:
             return False
         return all(
             isinstance(leaf, QUIET)

@@ -11,7 +11,7 @@ import trio
 from ._deadlock import Judge
 from ._errors import Deadlock
 from ._parking import CAN_LEND, Holder, Kernel, _holder, can_drive, current_kernel, run_driven
-from ._process import Process, retire_all
+from ._process import Leaf, Process, retire_all
 
 R = TypeVar("R")
 
@@ -93,6 +93,8 @@ def run(
 async def _main(kernel: Kernel, main: Any, args: tuple[Any, ...]) -> Any:
     what = main if isinstance(main, Process) else main(*args)
     if isinstance(what, Process):
+        if isinstance(what, Leaf):
+            what.outermost = True
         return await what
     if not isinstance(what, Awaitable):
         raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")

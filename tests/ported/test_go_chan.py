@@ -112,6 +112,39 @@ def test_a_sieve_grows_a_process_for_each_prime_and_winds_down_when_no_more_are_
 
 
 @process
+async def hold(out: Sender[int]) -> None:
+    await trio.sleep_forever()
+
+
+@process
+async def wait_for_both(go: Receiver[int], inp: Receiver[int]) -> None:
+    await go.receive()
+    await inp.receive()
+
+
+@process
+async def let_go_and_fail(go: Sender[int]) -> None:
+    await wait_all_tasks_blocked()
+    go.send_nowait(1)
+    raise LookupError("the only one that failed")
+
+
+def test_a_torn_down_process_does_not_mistake_its_cancelled_neighbour_for_a_failure() -> None:
+    """In half of the runs the neighbour retires its end between the cancel and the next operation."""
+
+    async def main() -> None:
+        go, numbers = Channel(int), Channel(int)
+        await Par(
+            hold(numbers.sender()), wait_for_both(go.receiver(), numbers.receiver()), let_go_and_fail(go.sender())
+        )
+
+    for _ in range(50):
+        with pytest.raises(ExceptionGroup) as caught:
+            csp.run(main)
+        assert [type(error) for error in caught.value.exceptions] == [LookupError]
+
+
+@process
 async def elastic(inp: Receiver[int], out: Sender[int]) -> None:
     """An unlimited buffer, made of one alternation."""
     waiting: deque[int] = deque()

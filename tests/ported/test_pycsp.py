@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -42,7 +43,7 @@ COUNT = 10
 
 def run_in_virtual_time(main: Callable[[], Awaitable[T]]) -> T:
     """Run `main`; the clock jumps as soon as everybody waits."""
-    return trio.run(main, clock=MockClock(autojump_threshold=0))
+    return csp.run(main, clock=MockClock(autojump_threshold=0))
 
 
 class Pace:
@@ -527,7 +528,9 @@ async def test_a_direction_that_has_ended_does_not_reopen() -> None:
     channel = Channel(int)
     with channel.receiver() as rx:
         channel.sender().close()
-        with channel.sender(), pytest.raises(EndOfChannel):
+        with suppress(EndClosed):
+            channel.sender()
+        with pytest.raises(EndOfChannel):
             rx.receive_nowait()
 
 
@@ -593,6 +596,18 @@ def test_a_chain_winds_down_from_either_end() -> None:
 
     assert csp.run(main, 10, 0) == [1] * 10
     assert csp.run(main, 1000, 10) == [1] * 10
+
+
+def test_writers_end_quietly_in_a_plain_trio_program_too() -> None:
+    @process
+    async def read_five(inp: Receiver[int]) -> int:
+        return sum([await inp.receive() for _ in range(5)])
+
+    async def main() -> int:
+        channel = Channel(int)
+        return (await Par(read_five(channel.receiver()), write(channel.sender(), 1, 1000, PACES[0])))[0]
+
+    assert trio.run(main) == 5
 
 
 # --- poison ------------------------------------------------------------------------------------
