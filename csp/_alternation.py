@@ -343,7 +343,8 @@ class Alternation(Generic[E_co, V_co]):
             core.send(me, woken)
             me.value = None
             if me.engaged is not None:  # a selection does not wait for an extended rendezvous
-                me.engaged.sender = me.engaged = None
+                me.engaged.sender = None
+                me.engaged = None
             return True, value
         if not core.receive(me, woken):
             return False, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
@@ -187,7 +187,7 @@ class Outcome(Generic[Q, A]):
 
 async def outcomes(
     sender: Sender[Any], requests: Iterable[Any] | AsyncIterable[Any], *, ordered: bool
-) -> AsyncIterator[Outcome[Any, Any]]:
+) -> AsyncGenerator[Outcome[Any, Any], None]:
     """Call for each request, one offer at a time, and yield what becomes of them."""
     queue: deque[Ticket] = deque()  # in order of the requests
     finished: deque[Ticket] = deque()  # in order of completion

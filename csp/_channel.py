@@ -238,7 +238,8 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                 finally:
                     me.end = None
                 if me.outcome is COMMITTED:
-                    value, me.value = me.value, None
+                    value: T_co = me.value
+                    me.value = None
                     return value
                 await self._fail(me.outcome)
             elif partner.side == SEND:
@@ -253,10 +254,10 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                         partner.next = None
                     partner.queue = None
                     partner.outcome = COMMITTED
-                    value = partner.value
+                    given: T_co = partner.value
                     kernel.wake(partner)
-                    return value
-        return await self._receive()
+                    return given
+        return cast(T_co, await self._receive())
 
     async def _receive(self) -> Any:
         kernel = self._acting()
@@ -360,7 +361,7 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         """True if `choice` is of this end; narrows the type of its value."""
         return choice[0] is self
 
-    def __aiter__(self) -> AsyncIterator[T_co]:
+    def __aiter__(self) -> Receiver[T_co]:
         return self
 
     async def __anext__(self) -> T_co:

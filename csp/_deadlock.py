@@ -66,6 +66,12 @@ class Judge:
         self._token.run_sync_soon(self._report, error)
 
 
+def _holder_of(task: trio.lowlevel.Task) -> Holder | None:
+    context: Any = task.context
+    holder: Holder | None = context.get(_holder)
+    return holder
+
+
 def _nothing() -> None:
     return None
 
@@ -76,7 +82,7 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     waits: dict[Holder, list[_Wait]] = {}
     free: set[Holder] = set()
     for task in _tasks():
-        holder = task.context.get(_holder)
+        holder = _holder_of(task)
         if holder is None or holder not in kernel.holders:
             continue
         wait = _wait_of(kernel, task, holder, owners)
@@ -168,9 +174,7 @@ def _wait_of(
 def _join(task: trio.lowlevel.Task, holder: Holder) -> _Wait | None:
     if not waiting_in_nursery(task):
         return None
-    children = {
-        child.context.get(_holder) or OUTSIDE for child in task.child_nurseries[-1].child_tasks
-    }
+    children = {_holder_of(child) or OUTSIDE for child in task.child_nurseries[-1].child_tasks}
     names = ", ".join(f"`{c.name}`" for c in children if c is not holder)
     text = f"waits for {names}" if names else "waits for its own trio tasks"
     return _Wait(frozenset(children), True, text, place_of(task, holder.driver), id(task))
@@ -203,6 +207,7 @@ def _selection(selector: _Selector, owners: Any) -> tuple[set[Holder], str, bool
             continue
         if isinstance(slot.guard, (Timeout, Deadline, Every, Skip, Wait)):
             return None
+        assert slot.watch is not None
         core = slot.watch.end._core
         helpers |= _helpers(core, 1 - slot.watch.side, owners)
         texts.append(_to_do(core, slot.watch.side, owners))

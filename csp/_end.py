@@ -202,8 +202,7 @@ class _End:
 
     def _move(self: Any, owner: Holder) -> Any:
         """A new handle for `owner`; this one is closed, and counts no more."""
-        new = type(self).__new__(type(self))
-        _End.__init__(new, self._core, owner, given=True)
+        new = type(self)(self._core, owner, given=True)
         story = self._why_closed()
         self._leave()
         self._story = story
@@ -229,8 +228,7 @@ class _End:
         """
         if self._owner is CLOSED or self._claims:
             raise EndClosed(self._why_closed())
-        new = type(self).__new__(type(self))
-        _End.__init__(new, self._core, None, given=self._given)
+        new = type(self)(self._core, None, given=self._given)
         if self._owner is not UNOWNED:
             new._owner = self._owner
             new._owner.ends[id(new)] = weakref.ref(new)
@@ -409,8 +407,7 @@ def pack(value: Any, holder: Holder | None) -> tuple[Any, Cargo | None]:
 
     def move(end: _End) -> _End:
         end._acting()
-        new = cast(_End, type(end).__new__(type(end)))
-        _End.__init__(new, end._core, None, given=True)
+        new = type(end)(end._core, None, given=True)
         new._owner = TRAVELLING
         cargo.pairs.append((end, new))
         return new

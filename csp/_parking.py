@@ -51,7 +51,7 @@ try:  # private names: all of them or none (then no turn is lent)
     from trio._core._traps import WaitTaskRescheduled
 
     for _name in ("_abort_func", "_attempt_delivery_of_any_pending_cancel", "_cancel_status"):
-        getattr(Task, _name, None) or Task.__slots__.index(_name)  # type: ignore[attr-defined]
+        getattr(Task, _name, None) or Task.__slots__.index(_name)
     CAN_LEND = True
 except (ImportError, AttributeError, ValueError):  # pragma: no cover - a later trio
     CAN_LEND = False
@@ -73,6 +73,9 @@ PARK = _Park()
 _PARKED = (PARK,)
 
 
+NO_DRIVER: Any = None
+
+
 class Holder:
     """Who holds ends: a running process (or main, or the maker of ends in a plain trio task)."""
 
@@ -91,7 +94,7 @@ class Holder:
     def __init__(self, kernel: Kernel, name: str, place: str = "", parent: Holder | None = None):
         self.kernel = kernel
         self.name, self.place, self.parent = name, place, parent
-        self.driver: Driver | None = None
+        self.driver: Driver = NO_DRIVER  # set while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
@@ -207,7 +210,7 @@ class Kernel:
     def party(self) -> Party:
         """A party for the one operation that the caller is about to begin."""
         holder = self.current
-        if holder is not None and holder.driver is not None:
+        if holder is not None:
             driver = holder.driver
             driver.outcome = driver.item = driver.engaged = None
             driver.mode = 0

@@ -215,8 +215,7 @@ class Leaf(Process[R_co]):
 
     def _copy(self) -> Process[R_co]:
         def cloned(end: _End) -> _End:
-            new = cast(_End, type(end).__new__(type(end)))
-            _End.__init__(new, end._core, None, given=True)
+            new = type(end)(end._core, None, given=True)
             new._owner = end._owner
             return new
 
@@ -231,8 +230,7 @@ class Leaf(Process[R_co]):
         def take(end: _End) -> _End:
             end._claims.remove(self)
             if end._claims:  # a later step has it after us
-                new = cast(_End, type(end).__new__(type(end)))
-                _End.__init__(new, end._core, holder, given=True)
+                new = type(end)(end._core, holder, given=True)
                 return new
             story = f"you gave `{end._core.name}`'s {end._what} to `{self.name}` at {self.place}; "
             end._story = story + "`.clone()` it to keep one"

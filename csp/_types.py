@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-Check = Callable[[object], bool]
+Check = Callable[[Any], bool]
 
 _WIDER = {float: (int, float), complex: (int, float, complex)}  # the numeric tower of PEP 484
 
@@ -91,17 +91,14 @@ def _inner_check(cls: type, args: tuple[Any, ...]) -> Check | None:
         parts = [value_check(arg, True) for arg in args]
         return lambda value: (
             len(value) == len(parts)
-            and all(  # type: ignore[arg-type]
-                check is None or check(item)
-                for check, item in zip(parts, value, strict=True)  # type: ignore[call-overload]
-            )
+            and all(check is None or check(item) for check, item in zip(parts, value, strict=True))
         )
     if issubclass(cls, collections.abc.Mapping) and len(args) == 2:
         key, item = (value_check(arg, True) or _anything for arg in args)
-        return lambda value: all(key(k) and item(v) for k, v in value.items())  # type: ignore[attr-defined]
+        return lambda value: all(key(k) and item(v) for k, v in value.items())
     if issubclass(cls, (list, tuple, set, frozenset)) and args:
         each = value_check(args[0], True)
-        return None if each is None else lambda value: all(each(v) for v in value)  # type: ignore[attr-defined]
+        return None if each is None else lambda value: all(each(v) for v in value)
     names = getattr(cls, "__struct_fields__", None)
     if names is None and dataclasses.is_dataclass(cls):
         names = [field.name for field in dataclasses.fields(cls)]
