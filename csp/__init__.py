@@ -1,5 +1,6 @@
 """CSP on trio: processes that talk only over typed channels."""
 
+from . import from_thread as from_thread
 from ._alternation import Alternation as Alternation
 from ._barrier import Barrier as Barrier
 from ._barrier import Member as Member

@@ -129,7 +129,7 @@ class Core(Rendezvous):
 class _End:
     """What both kinds of ends share: ownership, retiring, poison."""
 
-    __slots__ = ("__weakref__", "_claims", "_core", "_given", "_last", "_owner", "_story")
+    __slots__ = ("__weakref__", "_claims", "_core", "_given", "_last", "_owner", "_story", "_token")
     _side = SEND
     _what = "sender"
 
@@ -138,6 +138,7 @@ class _End:
         self._given = given  # obtained as an argument or in a value: its end is a quiet one
         self._story = ""  # why it is closed
         self._claims: list[Any] = []  # descriptions of processes it was given to
+        self._token: Any = None  # of the run, once it is detached
         self._last: Holder | None = None  # the owner before it was closed
         self._owner: Holder = owner if owner is not None else UNOWNED
         core.open_end(self._side)
@@ -179,7 +180,7 @@ class _End:
         if kernel.producing:
             raise RuntimeError("`produce` and conditions may not communicate")
         holder = kernel.holder()
-        if (holder or UNOWNED) is not owner:
+        if self._token is None and (holder or UNOWNED) is not owner:
             assert holder is not None or owner is not UNOWNED
             who = f"process `{holder.name}`" if holder is not None else "this trio task"
             raise EndClosed(
@@ -264,6 +265,18 @@ class _End:
             kernel.tell("retired", self._core.name, side, repr(cause) if cause else "")
         if woken:
             current_kernel().wake_all(woken)
+
+    def detach(self) -> None:
+        """Hand this end to a thread or callback (see `csp.from_thread`).
+
+        It belongs to no process from now on: retire it yourself.  Its channel is never judged
+        in a search for deadlocks.  Raises EndClosed if it is not yours.
+        """
+        self._acting()
+        self._owner.ends.pop(id(self), None)
+        self._owner = UNOWNED
+        self._core.detached = True
+        self._token = trio.lowlevel.current_trio_token()
 
     def close(self) -> None:
         """Retire this end (trio's name for it)."""
