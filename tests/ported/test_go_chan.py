@@ -37,7 +37,33 @@ from csp import (
     process,
 )
 
-PRIMES = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97]
+PRIMES = [
+    2,
+    3,
+    5,
+    7,
+    11,
+    13,
+    17,
+    19,
+    23,
+    29,
+    31,
+    37,
+    41,
+    43,
+    47,
+    53,
+    59,
+    61,
+    67,
+    71,
+    73,
+    79,
+    83,
+    89,
+    97,
+]
 CAPACITIES = [0, 1, 2, 10]
 
 
@@ -135,7 +161,9 @@ def test_a_torn_down_process_does_not_mistake_its_cancelled_neighbour_for_a_fail
     async def main() -> None:
         go, numbers = Channel(int), Channel(int)
         await Par(
-            hold(numbers.sender()), wait_for_both(go.receiver(), numbers.receiver()), let_go_and_fail(go.sender())
+            hold(numbers.sender()),
+            wait_for_both(go.receiver(), numbers.receiver()),
+            let_go_and_fail(go.sender()),
         )
 
     for _ in range(50):
@@ -187,7 +215,9 @@ async def strike_out(composites: Receiver[int], feedback: Sender[int], out: Send
 
 def test_a_sieve_with_a_feedback_loop_runs_through_an_elastic_buffer() -> None:
     async def main() -> list[int]:
-        found, feedback, known, composites = (Channel(int, name=name) for name in ("found", "back", "known", "comp"))
+        found, feedback, known, composites = (
+            Channel(int, name=name) for name in ("found", "back", "known", "comp")
+        )
         results = await Par(
             strike_out(composites.receiver(), feedback.sender(), found.sender()),
             elastic(feedback.receiver(), known.sender()),
@@ -245,7 +275,9 @@ async def test_a_buffer_is_a_pure_fifo() -> None:
 
 
 @process
-async def receive_in_turn(numbers: Receiver[int], mine: int, turn: Receiver[int], after: Sender[int]) -> None:
+async def receive_in_turn(
+    numbers: Receiver[int], mine: int, turn: Receiver[int], after: Sender[int]
+) -> None:
     await turn.receive()
     assert await numbers.receive() == mine
     await after.send(mine)
@@ -259,7 +291,12 @@ def test_a_daisy_chain_of_receivers_sees_the_values_in_order() -> None:
             after = Channel(int)
             chain.append(receive_in_turn(numbers.receiver(), mine, turn, after.sender()))
             turn = after.receiver()
-        results = await Par(Par(*chain), send_range(start.sender(), 1), send_range(numbers.sender(), 10), take(turn, 1))
+        results = await Par(
+            Par(*chain),
+            send_range(start.sender(), 1),
+            send_range(numbers.sender(), 10),
+            take(turn, 1),
+        )
         return results[3]
 
     assert csp.run(main) == [9]
@@ -399,7 +436,12 @@ async def test_each_of_two_offers_is_taken_once_and_then_the_default() -> None:
         made.append(1 << len(made))
         return made[-1]
 
-    with left.sender() as to_left, right.sender() as to_right, left.receiver() as at_left, right.receiver() as at_right:
+    with (
+        left.sender() as to_left,
+        right.sender() as to_right,
+        left.receiver() as at_left,
+        right.receiver() as at_right,
+    ):
         alternation = Alternation(to_left.offer(make), to_right.offer(make), Skip())
         chosen = [(await alternation.select()).guard for _ in range(3)]
         assert set(chosen[:2]) == {to_left, to_right}
@@ -414,7 +456,9 @@ async def test_the_value_of_an_offer_that_is_not_chosen_is_never_made() -> None:
     empty, full = Channel(int), Channel(int, buffer=1)
     with empty.sender() as offered, full.sender() as tx, full.receiver() as rx:
         await tx.send(42)
-        guard, value = await Alternation(offered.offer(lambda: pytest.fail("made a value")), rx).select()
+        guard, value = await Alternation(
+            offered.offer(lambda: pytest.fail("made a value")), rx
+        ).select()
         assert guard is rx
         assert value == 42
 
@@ -539,7 +583,9 @@ every_phrase = pytest.mark.parametrize(
 )
 
 
-def phrase(guard: Any, dummy: tuple[Any, Any], before: bool, after: bool, others: bool, impossible: bool) -> Any:
+def phrase(
+    guard: Any, dummy: tuple[Any, Any], before: bool, after: bool, others: bool, impossible: bool
+) -> Any:
     """An alternation in which only `guard` can be chosen."""
     tx, rx = dummy
     guards: list[Any] = [Skip()] if before else []
@@ -559,7 +605,12 @@ async def test_one_ready_guard_is_chosen_in_whatever_company(
     select: Select, before: bool, after: bool, others: bool, impossible: bool
 ) -> None:
     channel, idle = Channel(int, buffer=1), Channel(int)
-    with channel.sender() as tx, channel.receiver() as rx, idle.sender() as idle_tx, idle.receiver() as idle_rx:
+    with (
+        channel.sender() as tx,
+        channel.receiver() as rx,
+        idle.sender() as idle_tx,
+        idle.receiver() as idle_rx,
+    ):
         dummy = (idle_tx, idle_rx)
         sending = phrase(tx.offer(lambda: 5), dummy, before, after, others, impossible)
         assert tuple(await select(sending)) == (tx, 5)
@@ -595,7 +646,10 @@ def test_selecting_often_leaves_nothing_behind_on_a_guard_that_is_never_ready() 
         with dummy.sender(), dummy.receiver() as idle:
             for _ in range(3):
                 numbers = Channel(int)
-                await Par(send_range(numbers.sender(), 2000), receive_beside_a_dummy(numbers.receiver(), idle.clone()))
+                await Par(
+                    send_range(numbers.sender(), 2000),
+                    receive_beside_a_dummy(numbers.receiver(), idle.clone()),
+                )
                 del numbers
                 assert idle.statistics().tasks_waiting_receive == 0
                 gc.collect()
@@ -616,7 +670,9 @@ def test_a_channel_that_lost_a_selection_still_serves_all_who_wait() -> None:
         await inp.receive()
 
     @process
-    async def select_then_receive(one: Receiver[int], two: Receiver[int], told: Sender[int]) -> None:
+    async def select_then_receive(
+        one: Receiver[int], two: Receiver[int], told: Sender[int]
+    ) -> None:
         guard, value = await Alternation(one, two).select()
         assert guard is two
         await told.send(value)
@@ -675,11 +731,15 @@ async def send_by_selecting_of_two(out: Sender[int]) -> None:
     await wait_all_tasks_blocked()
     idle = Channel(int)
     with idle.receiver(), idle.sender() as never:
-        assert (await Alternation(out.offer(lambda: 1), never.offer(lambda: 2)).select()).guard is out
+        assert (
+            await Alternation(out.offer(lambda: 1), never.offer(lambda: 2)).select()
+        ).guard is out
 
 
 @pytest.mark.parametrize("send", [send_plainly, send_by_selecting, send_by_selecting_of_two])
-@pytest.mark.parametrize("receive", [receive_plainly, receive_by_selecting, receive_by_selecting_of_two])
+@pytest.mark.parametrize(
+    "receive", [receive_plainly, receive_by_selecting, receive_by_selecting_of_two]
+)
 def test_every_way_to_send_meets_every_way_to_receive(
     send: Callable[[Sender[int]], Any], receive: Callable[[Receiver[int]], Any]
 ) -> None:
@@ -790,7 +850,9 @@ def test_closing_frees_the_receivers_that_wait(capacity: int) -> None:
 def test_four_senders_and_four_receivers_neither_lose_nor_double_a_value(capacity: float) -> None:
     async def main() -> list[list[int]]:
         channel = Channel(int, buffer=capacity)
-        return (await Par(4 * send_range(channel.sender(), 200), 4 * take(channel.receiver(), 200)))[1]
+        return (
+            await Par(4 * send_range(channel.sender(), 200), 4 * take(channel.receiver(), 200))
+        )[1]
 
     assert Counter(sum(csp.run(main), [])) == dict.fromkeys(range(200), 4)
 
@@ -830,7 +892,9 @@ def test_a_selection_sees_all_channels_at_one_moment(second: str) -> None:
             one, two = Channel(int, buffer=1), Channel(int, buffer=1)
             with one.sender() as tx:
                 await tx.send(1)
-                results = await Par(make_second_ready(two.sender()), select_one(one.receiver(), two.receiver()))
+                results = await Par(
+                    make_second_ready(two.sender()), select_one(one.receiver(), two.receiver())
+                )
                 seen.append(results[1])
         return seen
 
@@ -838,7 +902,9 @@ def test_a_selection_sees_all_channels_at_one_moment(second: str) -> None:
 
 
 @pytest.mark.parametrize("capacity", [0, 10])
-def test_two_processes_that_select_both_directions_of_one_channel_meet_each_other(capacity: int) -> None:
+def test_two_processes_that_select_both_directions_of_one_channel_meet_each_other(
+    capacity: int,
+) -> None:
     @process
     async def talk(me: int, out: Sender[int], inp: Receiver[int], count: int) -> None:
         offer = out.offer(lambda: me)
@@ -891,7 +957,12 @@ def test_plain_operations_and_selections_over_four_channels_all_come_out_even() 
 @pytest.mark.trio
 async def test_two_guards_that_are_always_ready_take_turns() -> None:
     left, right = Channel(int, buffer=100), Channel(int, buffer=100)
-    with left.sender() as to_left, right.sender() as to_right, left.receiver() as one, right.receiver() as two:
+    with (
+        left.sender() as to_left,
+        right.sender() as to_right,
+        left.receiver() as one,
+        right.receiver() as two,
+    ):
         for number in range(100):
             to_left.send_nowait(number)
             to_right.send_nowait(number)
@@ -930,7 +1001,12 @@ async def test_an_alternation_may_wait_twice_on_one_channel() -> None:
     """Go: TestSelectDuplicateChannel."""
     one, other = Channel(int), Channel(int)
     got: list[tuple[str, int]] = []
-    with one.sender() as tx, other.sender() as other_tx, one.receiver() as rx, other.receiver() as other_rx:
+    with (
+        one.sender() as tx,
+        other.sender() as other_tx,
+        one.receiver() as rx,
+        other.receiver() as other_rx,
+    ):
         again = rx.clone()
 
         async def select() -> None:

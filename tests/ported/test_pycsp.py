@@ -58,13 +58,19 @@ class Pace:
             await trio.sleep(pause)
 
 
-PACES = [Pace("at once", 0), Pace("slowly", 0.01), Pace("unevenly", 0.003, 0, 0.017, 0.001, 0, 0.009, 0.005)]
+PACES = [
+    Pace("at once", 0),
+    Pace("slowly", 0.01),
+    Pace("unevenly", 0.003, 0, 0.017, 0.001, 0, 0.009, 0.005),
+]
 at_any_pace = pytest.mark.parametrize(
     ("reading", "writing"),
     [(reading, writing) for reading in PACES for writing in PACES],
     ids=[f"read {reading.name}, written {writing.name}" for reading in PACES for writing in PACES],
 )
-buffered = pytest.mark.parametrize("sizes", [(0, 0, 0, 0), (1, 5, 10, 20)], ids=["unbuffered", "buffered"])
+buffered = pytest.mark.parametrize(
+    "sizes", [(0, 0, 0, 0), (1, 5, 10, 20)], ids=["unbuffered", "buffered"]
+)
 
 
 @process
@@ -147,7 +153,9 @@ def test_one_to_one(sizes: tuple[int, ...], reading: Pace, writing: Pace) -> Non
     async def main() -> tuple[list[int], ...]:
         four = channels(sizes)
         readers = Par(*[read(channel.receiver(), reading) for channel in four])
-        writers = Par(*[write(channel.sender(), who, COUNT, writing) for who, channel in enumerate(four)])
+        writers = Par(
+            *[write(channel.sender(), who, COUNT, writing) for who, channel in enumerate(four)]
+        )
         return (await Par(readers, writers))[0]
 
     assert run_in_virtual_time(main) == tuple([who] * COUNT for who in range(4))
@@ -169,7 +177,12 @@ def test_many_to_one(size: int, reading: Pace, writing: Pace) -> None:
 def test_one_to_many(size: int, reading: Pace, writing: Pace) -> None:
     async def main() -> list[list[int]]:
         channel = Channel(int, buffer=size)
-        return (await Par(4 * read(channel.receiver(), reading), write(channel.sender(), 7, 4 * COUNT, writing)))[0]
+        return (
+            await Par(
+                4 * read(channel.receiver(), reading),
+                write(channel.sender(), 7, 4 * COUNT, writing),
+            )
+        )[0]
 
     shares = run_in_virtual_time(main)
     assert len(shares) == 4
@@ -189,7 +202,9 @@ def test_many_to_many(size: int, reading: Pace, writing: Pace) -> None:
 
 @at_any_pace
 @buffered
-def test_one_alternation_of_outputs_to_many(sizes: tuple[int, ...], reading: Pace, writing: Pace) -> None:
+def test_one_alternation_of_outputs_to_many(
+    sizes: tuple[int, ...], reading: Pace, writing: Pace
+) -> None:
     async def main() -> tuple[list[int], ...]:
         four = channels(sizes)
         readers = Par(*[read(channel.receiver(), reading) for channel in four])
@@ -295,7 +310,9 @@ def test_three_writers_that_are_always_ready_share_300_fair_selections_evenly() 
 
 
 @pytest.mark.parametrize("guards", [1, 2, 3, 10])
-def test_a_guard_that_stays_ready_is_taken_within_as_many_selections_as_there_are_guards(guards: int) -> None:
+def test_a_guard_that_stays_ready_is_taken_within_as_many_selections_as_there_are_guards(
+    guards: int,
+) -> None:
     async def main() -> list[int]:
         full = channels((100,) * guards)
         for tx in senders(full):
@@ -344,7 +361,9 @@ def test_priority_is_looked_at_anew_in_each_selection() -> None:
         for number in range(6):
             if number == 3:
                 again.send_nowait(number)
-            seen.append("urgent" if (await alternation.pri_select()).guard is urgent else "ordinary")
+            seen.append(
+                "urgent" if (await alternation.pri_select()).guard is urgent else "ordinary"
+            )
         return seen
 
     async def main() -> list[str]:
@@ -362,7 +381,9 @@ def test_priority_is_looked_at_anew_in_each_selection() -> None:
 def test_every_order_of_selection_serves_all_writers(order: str) -> None:
     async def main() -> list[int]:
         four = channels((0, 0, 0, 0))
-        writers = [write(channel.sender(), who, COUNT, PACES[2]) for who, channel in enumerate(four)]
+        writers = [
+            write(channel.sender(), who, COUNT, PACES[2]) for who, channel in enumerate(four)
+        ]
         return (await Par(Par(*writers), select_in(order, receivers(four), 4 * COUNT)))[1]
 
     assert Counter(run_in_virtual_time(main)) == dict.fromkeys(range(4), COUNT)
@@ -385,7 +406,9 @@ def test_an_alternation_may_be_made_once_or_each_time(made: str) -> None:
 
     async def main() -> list[int]:
         channel = Channel(int)
-        return (await Par(write(channel.sender(), 4, COUNT, PACES[0]), read_ten(channel.receiver())))[1]
+        return (
+            await Par(write(channel.sender(), 4, COUNT, PACES[0]), read_ten(channel.receiver()))
+        )[1]
 
     assert csp.run(main) == [4] * COUNT
 
@@ -415,7 +438,10 @@ def test_alternations_on_both_sides_of_one_channel_meet() -> None:
 async def test_a_skip_is_taken_when_nothing_else_is_ready_and_brings_no_value() -> None:
     channel, first, second = Channel(int), Skip(), Skip()
     with channel.sender(), channel.receiver() as rx:
-        for select in (Alternation(first, second, rx).select, Alternation(rx, first, second).pri_select):
+        for select in (
+            Alternation(first, second, rx).select,
+            Alternation(rx, first, second).pri_select,
+        ):
             guard, value = await select()
             assert guard is first or guard is second
             assert value is None
@@ -424,7 +450,9 @@ async def test_a_skip_is_taken_when_nothing_else_is_ready_and_brings_no_value() 
 @pytest.mark.trio
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("order", ["fair", "priority"])
-async def test_a_skip_leaves_the_way_to_whatever_is_ready_wherever_it_stands(place: int, order: str) -> None:
+async def test_a_skip_leaves_the_way_to_whatever_is_ready_wherever_it_stands(
+    place: int, order: str
+) -> None:
     ready, idle = Channel(int, buffer=3), Channel(int)
     with ready.sender() as tx, ready.receiver() as rx, idle.sender(), idle.receiver() as never:
         for number in range(3):
@@ -452,7 +480,9 @@ def test_a_reader_that_skips_gets_everything_between_its_skips() -> None:
 
     async def main() -> list[int]:
         four = channels((0, 0, 0, 0))
-        writers = [write(channel.sender(), who, COUNT, PACES[2]) for who, channel in enumerate(four)]
+        writers = [
+            write(channel.sender(), who, COUNT, PACES[2]) for who, channel in enumerate(four)
+        ]
         return (await Par(Par(*writers), poll(receivers(four), 4 * COUNT)))[1]
 
     assert Counter(run_in_virtual_time(main)) == dict.fromkeys(range(4), COUNT)
@@ -465,7 +495,9 @@ def test_a_timeout_starts_anew_with_each_selection() -> None:
         alternation = Alternation(inp, timer)
         for _ in range(10):
             guard, value = await alternation.select()
-            seen.append((round(trio.current_time() - started, 3), "timeout" if guard is timer else value))
+            seen.append(
+                (round(trio.current_time() - started, 3), "timeout" if guard is timer else value)
+            )
         return seen
 
     started = 0.0
@@ -474,10 +506,18 @@ def test_a_timeout_starts_anew_with_each_selection() -> None:
         nonlocal started
         started = trio.current_time()
         channel = Channel(int)
-        return (await Par(write(channel.sender(), 7, 1, Pace("late", 0.45)), listen(channel.receiver())))[1]
+        return (
+            await Par(write(channel.sender(), 7, 1, Pace("late", 0.45)), listen(channel.receiver()))
+        )[1]
 
     timeouts = [(0.1, "timeout"), (0.2, "timeout"), (0.3, "timeout"), (0.4, "timeout"), (0.45, 7)]
-    timeouts += [(0.55, "timeout"), (0.65, "timeout"), (0.75, "timeout"), (0.85, "timeout"), (0.95, "timeout")]
+    timeouts += [
+        (0.55, "timeout"),
+        (0.65, "timeout"),
+        (0.75, "timeout"),
+        (0.85, "timeout"),
+        (0.95, "timeout"),
+    ]
     assert run_in_virtual_time(main) == timeouts
 
 
@@ -489,7 +529,11 @@ def test_a_timeout_that_is_never_due_does_not_disturb() -> None:
 
     async def main() -> list[int]:
         four = channels((0, 0, 0, 0))
-        writers = [write(channel.sender(), who, COUNT, PACES[2]) for who, channel in enumerate(four) for _ in range(4)]
+        writers = [
+            write(channel.sender(), who, COUNT, PACES[2])
+            for who, channel in enumerate(four)
+            for _ in range(4)
+        ]
         return (await Par(Par(*writers), listen(receivers(four), 16 * COUNT)))[1]
 
     assert Counter(run_in_virtual_time(main)) == dict.fromkeys(range(4), 4 * COUNT)
@@ -554,7 +598,12 @@ def test_readers_that_retire_early_end_their_writers(readers: int) -> None:
 
     async def main() -> list[int]:
         channel = Channel(int)
-        return (await Par(readers * read_five(channel.receiver()), 3 * write(channel.sender(), 1, 1000, PACES[0])))[0]
+        return (
+            await Par(
+                readers * read_five(channel.receiver()),
+                3 * write(channel.sender(), 1, 1000, PACES[0]),
+            )
+        )[0]
 
     assert csp.run(main) == [5] * readers
 
@@ -569,7 +618,9 @@ def test_a_writer_retiring_while_its_value_waits_loses_nothing() -> None:
 
     async def main() -> list[int]:
         channel = Channel(int)
-        return (await Par(write(channel.sender(), 5, 1, PACES[0]), read_late(channel.receiver())))[1]
+        return (await Par(write(channel.sender(), 5, 1, PACES[0]), read_late(channel.receiver())))[
+            1
+        ]
 
     assert run_in_virtual_time(main) == [5]
 
@@ -605,7 +656,9 @@ def test_writers_end_quietly_in_a_plain_trio_program_too() -> None:
 
     async def main() -> int:
         channel = Channel(int)
-        return (await Par(read_five(channel.receiver()), write(channel.sender(), 1, 1000, PACES[0])))[0]
+        return (
+            await Par(read_five(channel.receiver()), write(channel.sender(), 1, 1000, PACES[0]))
+        )[0]
 
     assert trio.run(main) == 5
 
@@ -614,10 +667,17 @@ def test_writers_end_quietly_in_a_plain_trio_program_too() -> None:
 
 
 @at_any_pace
-def test_what_was_sent_before_the_poison_of_a_rendezvous_arrives(reading: Pace, writing: Pace) -> None:
+def test_what_was_sent_before_the_poison_of_a_rendezvous_arrives(
+    reading: Pace, writing: Pace
+) -> None:
     async def main() -> list[int]:
         channel = Channel(int)
-        return (await Par(read(channel.receiver(), reading), write_and_poison(channel.sender(), 0, COUNT, writing)))[0]
+        return (
+            await Par(
+                read(channel.receiver(), reading),
+                write_and_poison(channel.sender(), 0, COUNT, writing),
+            )
+        )[0]
 
     assert run_in_virtual_time(main) == [0] * COUNT
 
@@ -626,7 +686,10 @@ def test_what_was_sent_before_the_poison_of_a_rendezvous_arrives(reading: Pace, 
 def test_an_alternation_is_poisoned_by_any_of_its_channels(reading: Pace, writing: Pace) -> None:
     async def main() -> list[int]:
         four = channels((0, 0, 0, 0))
-        writers = [write_and_poison(channel.sender(), who, COUNT, writing) for who, channel in enumerate(four)]
+        writers = [
+            write_and_poison(channel.sender(), who, COUNT, writing)
+            for who, channel in enumerate(four)
+        ]
         return (await Par(read_any(receivers(four), reading), Par(*writers)))[0]
 
     got = run_in_virtual_time(main)
@@ -704,7 +767,9 @@ async def test_poison_wakes_senders_and_output_guards() -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait, "send", lambda: tx.send(1))
-            nursery.start_soon(wait, "select", Alternation(tx.offer(lambda: pytest.fail("made a value"))).select)
+            nursery.start_soon(
+                wait, "select", Alternation(tx.offer(lambda: pytest.fail("made a value"))).select
+            )
             await wait_all_tasks_blocked()
             rx.poison("stop")
     assert sorted(woken) == ["select", "send"]
@@ -858,7 +923,10 @@ def test_poison_and_the_end_of_another_writer_race_and_the_poison_wins() -> None
         seen: list[bool] = []
         for order in (0, 1):
             channel = Channel(int, buffer=5)
-            writers = [write(channel.sender(), 1, 2, PACES[0]), write_and_poison(channel.sender(), 2, 0, PACES[0])]
+            writers = [
+                write(channel.sender(), 1, 2, PACES[0]),
+                write_and_poison(channel.sender(), 2, 0, PACES[0]),
+            ]
             with channel.receiver() as rx:
                 await Par(writers[order], writers[1 - order])
                 try:

@@ -321,7 +321,9 @@ Close = Callable[[Any], Awaitable[None]]
 both_ways = pytest.mark.parametrize("close", [close_now, close_async])
 
 
-async def expect(error: type[Exception], operation: Callable[..., Awaitable[object]], *args: object) -> None:
+async def expect(
+    error: type[Exception], operation: Callable[..., Awaitable[object]], *args: object
+) -> None:
     with pytest.raises(error):
         await operation(*args)
 
@@ -548,7 +550,10 @@ async def test_many_consumers_of_one_end_each_get_a_share() -> None:
 def counted(end: Any) -> dict[str, Any]:
     """The fields that trio's statistics have, read from `end`."""
     statistics = end.statistics()
-    return {field.name: getattr(statistics, field.name) for field in attrs.fields(trio.MemoryChannelStatistics)}
+    return {
+        field.name: getattr(statistics, field.name)
+        for field in attrs.fields(trio.MemoryChannelStatistics)
+    }
 
 
 @pytest.mark.trio
@@ -565,7 +570,10 @@ async def test_statistics_have_the_fields_and_the_numbers_of_trio() -> None:
     for sender in (tx, theirs_tx):
         sender.send_nowait(1)
     assert agree()["current_buffer_used"] == 1
-    senders, receivers = [end.clone() for end in (tx, theirs_tx)], [end.clone() for end in (rx, theirs_rx)]
+    senders, receivers = (
+        [end.clone() for end in (tx, theirs_tx)],
+        [end.clone() for end in (rx, theirs_rx)],
+    )
     assert agree()["open_send_channels"] == agree()["open_receive_channels"] == 2
     for sender in senders:
         sender.close()
