@@ -257,9 +257,12 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
     hint = ""
     if any(w.needs_all for h in cycle for w in waits[h]):
         hint = ": retire ends that you do not use (`with tx:`)"
-    lines = [f"deadlock: {said}{hint}"]
+    lines = [f"{said}{hint}"]
     for holder, of in waits.items():
-        lines.extend(f"  `{holder.name}` {wait.text}, at {wait.where}" for wait in of)
+        lines.extend(
+            f"  `{holder.name}` {wait.text}" + (f", at {wait.where}" if wait.where else "")
+            for wait in of
+        )
     return "\n".join(lines)
 
 

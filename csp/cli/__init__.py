@@ -12,6 +12,7 @@ import typing
 import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO, Union
@@ -99,17 +100,13 @@ def _run(options: argparse.Namespace) -> Any:
     function = _load(options.target)
     arguments = _arguments(function, options.arg)
     if options.trace is None:
-        return csp.run(lambda: _started(function, arguments))
+        return csp.run(partial(function, **arguments))
     try:
         file = open(options.trace, "w", encoding="utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
         raise UsageError(f"cannot write the trace: {error}") from None
     with file:
-        return csp.run(lambda: _traced(function, arguments, file))
-
-
-async def _started(function: Callable[..., Awaitable[Any]], arguments: dict[str, Any]) -> Any:
-    return await function(**arguments)
+        return csp.run(partial(_traced, function, arguments, file))
 
 
 async def _traced(

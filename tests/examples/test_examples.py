@@ -38,7 +38,7 @@ def test_commstime_counts_its_rounds() -> None:
 def test_the_philosophers_deadlock_and_the_cycle_is_named() -> None:
     done = run("dining.py")
     assert done.returncode == 1
-    assert done.stderr.startswith("Deadlock: deadlock: ")
+    assert done.stderr.startswith("Deadlock: `")
     for i in range(5):
         assert re.search(rf"`philosopher {i}` waits to send to", done.stderr)
         assert re.search(rf"`fork {i}` waits to receive from", done.stderr)
