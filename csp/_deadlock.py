@@ -33,6 +33,8 @@ class _Wait(NamedTuple):
     text: str
     where: str
     key: int
+    task: Any = None  # the trio task that waits
+    children: tuple[Any, ...] = ()  # the trio tasks that a join waits for
 
 
 class Judge:
@@ -79,7 +81,7 @@ def _nothing() -> None:
 def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     """The processes that wait only for each other, and what for."""
     owners = _owners(kernel)
-    waits: dict[Holder, list[_Wait]] = {}
+    entries: list[tuple[Holder, _Wait]] = []
     free: set[Holder] = set()
     for task in _tasks():
         holder = _holder_of(task)
@@ -89,26 +91,31 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
         if wait is None:
             free.add(holder)
         else:
-            waits.setdefault(holder, []).append(wait)
+            entries.append((holder, wait))
     for holder in kernel.holders:  # awaited inline: its parent waits for it
         parent = holder.parent
         if parent is not None and parent.task is holder.task and parent in kernel.holders:
             text = f"waits for `{holder.name}`"
             wait = _Wait(frozenset([holder]), True, text, parent.place, id(holder))
-            waits.setdefault(parent, []).append(wait)
-    stuck = {holder: of for holder, of in waits.items() if holder not in free}
+            entries.append((parent, wait))
     while True:
-        freed = [h for h, of in stuck.items() if not all(_hopeless(w, stuck, h) for w in of)]
-        if not freed:
+        stuck: dict[Holder, list[_Wait]] = {}
+        for holder, wait in entries:
+            if holder not in free:
+                stuck.setdefault(holder, []).append(wait)
+        hopeless = {wait.task for _, wait in entries}
+        left = [entry for entry in entries if _hopeless(entry[1], stuck, hopeless)]
+        if len(left) == len(entries):
             return stuck
-        for holder in freed:
-            del stuck[holder]
+        free.update(holder for holder, wait in entries if (holder, wait) not in left)
+        entries = left
 
 
-def _hopeless(wait: _Wait, stuck: dict[Holder, list[_Wait]], me: Holder) -> bool:
+def _hopeless(wait: _Wait, stuck: dict[Holder, list[_Wait]], hopeless: set[Any]) -> bool:
+    if wait.children:
+        return any(child in hopeless for child in wait.children)
     if wait.needs_all:
-        others = wait.helpers - {me}
-        return not others or any(helper in stuck for helper in others)
+        return any(helper in stuck for helper in wait.helpers)
     return all(helper in stuck for helper in wait.helpers)
 
 
@@ -168,16 +175,18 @@ def _wait_of(
     if found is None:
         return None
     helpers, text, joins = found
-    return _Wait(frozenset(helpers), joins, text, where, id(party))
+    return _Wait(frozenset(helpers), joins, text, where, id(party), task)
 
 
 def _join(task: trio.lowlevel.Task, holder: Holder) -> _Wait | None:
     if not waiting_in_nursery(task):
         return None
-    children = {_holder_of(child) or OUTSIDE for child in task.child_nurseries[-1].child_tasks}
+    tasks = tuple(task.child_nurseries[-1].child_tasks)
+    children = {_holder_of(child) or OUTSIDE for child in tasks}
     names = ", ".join(f"`{c.name}`" for c in children if c is not holder)
     text = f"waits for {names}" if names else "waits for its own trio tasks"
-    return _Wait(frozenset(children), True, text, place_of(task, holder.driver), id(task))
+    place = place_of(task, holder.driver)
+    return _Wait(frozenset(children), True, text, place, id(task), task, tasks)
 
 
 def _offers(party: Party, owners: Any) -> tuple[set[Holder], str, bool] | None:
