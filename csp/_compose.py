@@ -175,8 +175,8 @@ class Running(Awaitable[R_co], Generic[R_co]):
     def cancel(self) -> None:
         """Cancel the process; its ends retire without a cause.  Awaiting it then gives None."""
         for leaf in self._process._leaves():
-            if isinstance(leaf, Leaf) and leaf.holder is not None:
-                leaf.holder.spawned["cancelled"] = 1
+            if isinstance(leaf, Leaf):
+                leaf.dismissed = True
         self._scope.cancel()
 
     def __await__(self) -> Generator[Any, Any, R_co]:
@@ -242,7 +242,6 @@ class Spawn:
         for leaf in part._leaves():
             if isinstance(leaf, Leaf):
                 leaf.on_failure = self._nursery.cancel_scope.cancel
-        part._part_of = part._part_of or None
         self._nursery.start_soon(self._child, running, name=part.name)
         return running
 

@@ -87,7 +87,6 @@ class Holder:
         "parent",
         "place",
         "scope",
-        "spawned",
         "task",
     )
 
@@ -98,7 +97,6 @@ class Holder:
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
-        self.spawned: dict[str, int] = {}
 
     def path(self) -> str:
         """Its name behind the names of those who started it: `main.worker`."""

@@ -182,12 +182,13 @@ def _in_turn(a: Process[Any], b: Process[Any], root: Process[Any]) -> bool:
 class Leaf(Process[R_co]):
     """A called `@process` function."""
 
-    __slots__ = ("_arguments", "_of", "holder", "on_failure", "outermost")
+    __slots__ = ("_arguments", "_of", "dismissed", "holder", "on_failure", "outermost")
 
     def __init__(self, of: _Function, arguments: inspect.BoundArguments, place: str) -> None:
         super().__init__(of.name, place)
         self._of, self._arguments = of, arguments
         self.holder: Holder | None = None
+        self.dismissed = False  # cancelled on purpose: its ends retire without a cause
         self.outermost = False  # the main process of `csp.run`: never ends quietly
         self.on_failure: Callable[[], object] | None = None  # called before the ends retire
         self._claim()
@@ -281,7 +282,7 @@ class Leaf(Process[R_co]):
             if self.on_failure is not None:
                 self.on_failure()
             self._pass_poison(holder, error)
-            retire_all(holder, None if holder.spawned.get("cancelled") else error)
+            retire_all(holder, None if self.dismissed else error)
             raise
         else:
             retire_all(holder, None)
