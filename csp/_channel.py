@@ -92,7 +92,11 @@ class Sender(_End, abc.Sender[T_contra]):
                     partner.queue = None
                     partner.value = value
                     partner.outcome = COMMITTED
-                    kernel.wake(partner)
+                    if partner.lent:
+                        partner.lent = False
+                        kernel.ready.append(partner)  # type: ignore[arg-type]  # only drivers are lent
+                    else:
+                        kernel.wake(partner)
                     return
         await self._send(value)
 
@@ -255,7 +259,11 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                     partner.queue = None
                     partner.outcome = COMMITTED
                     given: T_co = partner.value
-                    kernel.wake(partner)
+                    if partner.lent:
+                        partner.lent = False
+                        kernel.ready.append(partner)  # type: ignore[arg-type]  # only drivers are lent
+                    else:
+                        kernel.wake(partner)
                     return given
         return cast(T_co, await self._receive())
 

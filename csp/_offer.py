@@ -51,6 +51,7 @@ class Party:
         "end",
         "engaged",
         "item",
+        "lent",
         "mode",
         "next",
         "outcome",
@@ -68,6 +69,7 @@ class Party:
         self.side = SEND
         self.mode = TAKE
         self.ticket = 0
+        self.lent = False  # parked where any driver may step it
         self.value: Any = None
         self.end: Any = None  # the end it waits on, if it may be closed meanwhile
         self.item: Item | None = None

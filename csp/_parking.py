@@ -122,7 +122,6 @@ class Driver(Party):
         "foreign",
         "holder",
         "lendable",
-        "lent",
         "recheck",
         "run",
         "settled",
@@ -135,7 +134,6 @@ class Driver(Party):
         self.task = current_task()
         self.run = self.task.context.run
         self.lendable = lendable
-        self.lent = False  # parked: whoever commits with it may put it on the ready list
         self.settled = False  # woken while trio is about to resume it
         self.recheck = False  # a cancel is pending: the next park goes through trio
         self.foreign = False  # waits on a trio trap that a lent step met
@@ -301,7 +299,7 @@ class Kernel:
     def lend_turn(self, host: Driver) -> bool:
         """Step ready processes; True as soon as `host` itself is ready."""
         ready, context = self.ready, self.run_context
-        clock, deadline = self.clock, self.deadline
+        clock, deadline, steps = self.clock, self.deadline, 0
         try:
             while ready and self.budget > 0:
                 driver = ready.popleft()
@@ -311,7 +309,7 @@ class Kernel:
                     self.give_to_trio(driver)
                     continue
                 self.budget -= 1
-                self.lent_steps += 1
+                steps += 1
                 self.current = driver.holder
                 context["task"] = driver.task
                 try:
@@ -337,6 +335,7 @@ class Kernel:
                 if clock() > deadline:
                     break
         finally:
+            self.lent_steps += steps
             self.current = None
             context["task"] = host.task
         return False
