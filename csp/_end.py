@@ -259,12 +259,12 @@ class _End:
                 if watch.end is self:
                     watch.selector.hints |= watch.bit
                     self._core.unwatch(watch)
-        kernel = owner.kernel
+        if woken:
+            current_kernel().wake_all(woken)
+        kernel = owner.kernel  # told after waking: an observer may cancel whoever was settled
         if getattr(kernel, "hook", None) is not None:
             side = "send" if self._side == SEND else "receive"
             kernel.tell("retired", self._core.name, side, repr(cause) if cause else "")
-        if woken:
-            current_kernel().wake_all(woken)
 
     def detach(self) -> None:
         """Hand this end to a thread or callback (see `csp.from_thread`).
@@ -307,11 +307,11 @@ class _End:
     def _poison(self, reason: str, who: str) -> None:
         woken: list[Party] = []
         self._core.kill(reason, who, woken)
+        if woken:
+            current_kernel().wake_all(woken)
         kernel = current_kernel()
         if kernel.hook is not None:
             kernel.tell("poisoned", self._core.name, "", reason)
-        if woken:
-            current_kernel().wake_all(woken)
 
     def __del__(self) -> None:
         if self._owner is CLOSED:
