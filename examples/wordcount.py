@@ -3,19 +3,24 @@
 csp run examples/wordcount.py [--arg path=DIR] [--arg workers=4]
 """
 
+import os
 import re
 import sysconfig
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os.path import exists, isfile
 from pathlib import Path
 
 import trio
+from rich.console import Console
 from rich.progress import Progress
 
 from csp import Channel, Par, Receiver, Sender, process
 
 WORD = re.compile(r"[^\W\d_]+")
+INSTALLED = {"site-packages", "dist-packages"}
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -32,20 +37,38 @@ class Counted:
 class Report:
     """The whole collection."""
 
-    words: Counter[str]
-    files: int
-    size: int
-    skipped: list[str]
+    words: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    size: int = 0
+    skipped: list[str] = field(default_factory=list)
 
 
-def find(directory: Path) -> list[Path]:
-    """All .py and .txt files below a directory, installed packages left out."""
-    left_out = {"site-packages", "dist-packages"}
-    return sorted(
-        path
-        for path in directory.rglob("*")
-        if path.suffix in (".py", ".txt") and not left_out & set(path.parts) and path.is_file()
-    )
+def why(error: OSError | UnicodeDecodeError) -> str:
+    """The reason alone: the path stands before it."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 (byte 0x{error.object[error.start]:02x} at {error.start:,})"
+    return error.strerror or str(error)
+
+
+def find(directory: Path) -> tuple[list[Path], list[str]]:
+    """All .py and .txt files below a directory, and what could not be looked into.
+
+    Installed packages below it are left out.
+    """
+    found: list[Path] = []
+    problems: list[str] = []
+
+    def note(error: OSError) -> None:
+        problems.append(f"{error.filename}: {why(error)}")
+
+    for folder, subfolders, names in os.walk(directory, onerror=note):
+        subfolders[:] = sorted(set(subfolders) - INSTALLED)
+        for name in sorted(names):
+            path = Path(folder, name)
+            # what cannot be looked at is tried, and listed as skipped; a pipe is no file
+            if path.suffix in (".py", ".txt") and (isfile(path) or not exists(path)):
+                found.append(path)
+    return found, problems
 
 
 def count(path: Path) -> Counted:
@@ -54,7 +77,7 @@ def count(path: Path) -> Counted:
         data = path.read_bytes()
         text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return Counted(path, Counter(), 0, f"{path}: {error}")
+        return Counted(path, Counter(), 0, f"{path}: {why(error)}")
     return Counted(path, Counter(WORD.findall(text.lower())), len(data))
 
 
@@ -72,8 +95,9 @@ async def worker(jobs: Receiver[Path], results: Sender[Counted]) -> None:
 
 @process
 async def collector(results: Receiver[Counted], total: int) -> Report:
-    report = Report(Counter(), 0, 0, [])
-    with Progress(transient=True) as progress:
+    report = Report()
+    console = Console(stderr=True)  # the result alone goes to stdout
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("counting", total=total)
         async for counted in results:
             progress.advance(bar)
@@ -88,7 +112,7 @@ async def collector(results: Receiver[Counted], total: int) -> Report:
 
 async def count_words(path: Path, workers: int) -> Report:
     """The process network."""
-    paths = find(path)
+    paths, problems = find(path)
     jobs = Channel(Path, name="jobs")
     results = Channel(Counted, name="results")
     values = await Par(
@@ -96,11 +120,15 @@ async def count_words(path: Path, workers: int) -> Report:
         workers * worker(jobs.receiver(), results.sender()),
         collector(results.receiver(), len(paths)),
     )
-    return values[2]
+    report = values[2]
+    report.skipped = sorted(problems + report.skipped)
+    return report
 
 
 async def main(path: Path | None = None, workers: int = 4) -> None:
     directory = path if path is not None else Path(sysconfig.get_path("stdlib"))
+    if workers < 1:
+        raise SystemExit(f"workers={workers}: at least one is needed")
     if not directory.is_dir():
         print(f"there is no directory {directory}; nothing was counted")
         return
@@ -112,7 +140,7 @@ async def main(path: Path | None = None, workers: int = 4) -> None:
     print(f"{report.files:,} files, {report.size:,} bytes, {seconds:.1f} s, {workers} workers")
     if report.skipped:
         print(f"skipped {len(report.skipped)}:")
-        for problem in report.skipped[:20]:
+        for problem in report.skipped[:SHOWN]:
             print(f"  {problem}")
-        if len(report.skipped) > 20:
-            print(f"  and {len(report.skipped) - 20} more")
+        if len(report.skipped) > SHOWN:
+            print(f"  and {len(report.skipped) - SHOWN} more")

@@ -1,4 +1,7 @@
-"""What all tests share: the header says on which scheduling path they run (`CSP_LEND=0 pytest` takes the other)."""
+"""What all tests share: the header says on which scheduling path they run.
+
+`CSP_LEND=0 pytest` takes the one that rests on trio alone.
+"""
 
 from __future__ import annotations
 

@@ -1,43 +1,60 @@
 """The README's first program and the two classic mistakes, taken literally."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PROGRAM = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+# the messages, as they stand in the README
+MESSAGES = re.findall(r"^    (\w+(?:Warning|Error): .*)$", README, re.MULTILINE)
+
+BY_CSP = [sys.executable, "-m", "csp", "run", "program.py"]
+BY_PYTHON = [sys.executable, "program.py"]
+
+MISTAKES = {
+    "a forgotten await of Par": ("await Par(", "Par("),
+    "a forgotten await of send": ("await jobs.send", "jobs.send"),
+    "two ends the wrong way round": ("producer(jobs.sender())", "producer(jobs.receiver())"),
+}
 
 
-def program() -> str:
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    return next(block for block in blocks if "csp.run(main)" in block)
+def run(command: list[str], source: str, where: Path) -> subprocess.CompletedProcess[str]:
+    (where / "program.py").write_text(source, encoding="utf-8")
+    return subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=60)
 
 
-def run(source: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    file = tmp_path / "program.py"
-    file.write_text(source, encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, "-W", "default", str(file)], capture_output=True, text=True, timeout=60
-    )
+def with_mistake(name: str) -> str:
+    right, wrong = MISTAKES[name]
+    assert PROGRAM.count(right) == 1
+    return PROGRAM.replace(right, wrong)
 
 
-def test_the_first_program_runs_as_it_stands(tmp_path: Path) -> None:
-    done = run(program(), tmp_path)
+@pytest.mark.parametrize("command", [BY_PYTHON, BY_CSP], ids=["python", "csp run"])
+def test_the_first_program_runs_as_it_stands(command: list[str], tmp_path: Path) -> None:
+    done = run(command, PROGRAM, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "285\n", "")
 
 
-def test_a_forgotten_await_is_named_in_one_line(tmp_path: Path) -> None:
-    source = program().replace("values = await Par(", "Par(").replace("print(values[2])", "pass")
-    done = run(source, tmp_path)
-    assert re.search(
-        r"process `Par` \(program\.py:\d+\) was never run; `await` it or give it to `Par`",
-        done.stderr,
-    )
+@pytest.mark.parametrize(("mistake", "message"), list(zip(MISTAKES, MESSAGES, strict=True)))
+def test_csp_run_says_the_message_of_the_readme(
+    mistake: str, message: str, tmp_path: Path
+) -> None:
+    assert message in run(BY_CSP, with_mistake(mistake), tmp_path).stderr.splitlines()
 
 
-def test_ends_wired_the_wrong_way_round_are_named_in_one_line(tmp_path: Path) -> None:
-    done = run(program().replace("producer(jobs.sender())", "producer(jobs.receiver())"), tmp_path)
-    assert done.returncode == 1
-    line = done.stderr.strip().splitlines()[-1]
-    assert "WiringError: producer(jobs=...) at program.py:" in line
-    assert "wants Sender[int], but was given the Receiver[int] of channel `jobs`" in line
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_csp_run_says_one_line(mistake: str, tmp_path: Path) -> None:
+    done = run(BY_CSP, with_mistake(mistake), tmp_path)
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize(("mistake", "message"), list(zip(MISTAKES, MESSAGES, strict=True)))
+def test_plain_python_says_it_too(mistake: str, message: str, tmp_path: Path) -> None:
+    text = message.partition(": ")[2].removesuffix(" (program.py:8)")
+    assert text in run(BY_PYTHON, with_mistake(mistake), tmp_path).stderr

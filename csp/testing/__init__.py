@@ -9,6 +9,8 @@ import trio
 from csp import Event, run
 from csp.lowlevel import on_event
 
+from ._conformance import check_channel as check_channel
+
 
 def cancel_at_every_step(
     scenario: Callable[[trio.CancelScope], Awaitable[object]], *, lend: bool | None = None

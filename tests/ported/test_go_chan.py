@@ -16,6 +16,7 @@ import math
 import tracemalloc
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -156,7 +157,7 @@ async def let_go_and_fail(go: Sender[int]) -> None:
 
 
 def test_a_torn_down_process_does_not_mistake_its_cancelled_neighbour_for_a_failure() -> None:
-    """In half of the runs the neighbour retires its end between the cancel and the next operation."""
+    """In half of the runs it is cancelled later than the neighbour that holds the sender."""
 
     async def main() -> None:
         go, numbers = Channel(int), Channel(int)
@@ -368,7 +369,7 @@ def test_an_end_travels_over_a_channel_and_is_used_at_once() -> None:
         with ends.sender() as give, ends.receiver() as get, numbers.receiver() as inp:
             await give.send(numbers.sender())
             choice = await Alternation(get, Skip()).select()
-            assert choice.guard is get
+            assert get.chosen(choice)
             with choice.value as out:
                 await out.send(2)
             return await inp.receive()
@@ -527,7 +528,7 @@ async def test_a_selection_with_only_false_conditions_raises_instead_of_blocking
 @pytest.mark.trio
 async def test_an_alternation_without_guards_does_not_block_for_ever() -> None:
     with pytest.raises((RuntimeError, TypeError, ValueError)):
-        await Alternation().select()  # type: ignore[call-overload]
+        await Alternation().select()
 
 
 @pytest.mark.trio
@@ -874,7 +875,7 @@ def test_closing_does_not_take_a_buffered_value_from_one_who_does_not_wait() -> 
 
 @pytest.mark.parametrize("second", ["sent to", "closed"])
 def test_a_selection_sees_all_channels_at_one_moment(second: str) -> None:
-    """One of the two is ready or ended at any time, so the default is never due while the first has its value."""
+    """While the first has its value the default is never due, whatever happens to the second."""
 
     @process
     async def select_one(one: Receiver[int], two: Receiver[int]) -> bool:
@@ -927,7 +928,9 @@ def test_plain_operations_and_selections_over_four_channels_all_come_out_even() 
     @process
     async def select_sends(outs: list[Sender[int]]) -> None:
         left = [count] * len(outs)
-        guards = [out.offer(lambda: 0).when(lambda k=k: left[k]) for k, out in enumerate(outs)]
+        guards = [
+            out.offer(lambda: 0).when(partial(left.__getitem__, k)) for k, out in enumerate(outs)
+        ]
         alternation = Alternation(*reversed(guards))
         for _ in range(sum(left)):
             left[outs.index((await alternation.select()).guard)] -= 1
@@ -935,7 +938,9 @@ def test_plain_operations_and_selections_over_four_channels_all_come_out_even() 
     @process
     async def select_receives(inps: list[Receiver[int]]) -> None:
         left = [count] * len(inps)
-        alternation = Alternation(*[inp.when(lambda k=k: left[k]) for k, inp in enumerate(inps)])
+        alternation = Alternation(
+            *[inp.when(partial(left.__getitem__, k)) for k, inp in enumerate(inps)]
+        )
         for _ in range(sum(left)):
             left[inps.index((await alternation.select()).guard)] -= 1
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -116,7 +117,7 @@ async def read_any(inps: list[Receiver[int]], pace: Pace) -> list[int]:
 
 @process
 async def write_any(outs: list[Sender[int]], count: int, pace: Pace) -> None:
-    alternation = Alternation(*[out.offer(lambda who=who: who) for who, out in enumerate(outs)])
+    alternation = Alternation(*[out.offer(partial(int, who)) for who, out in enumerate(outs)])
     for number in range(count):
         await pace.step(number)
         await alternation.select()
@@ -124,7 +125,7 @@ async def write_any(outs: list[Sender[int]], count: int, pace: Pace) -> None:
 
 @process
 async def write_any_and_poison(outs: list[Sender[int]], count: int, pace: Pace) -> None:
-    alternation = Alternation(*[out.offer(lambda who=who: who) for who, out in enumerate(outs)])
+    alternation = Alternation(*[out.offer(partial(int, who)) for who, out in enumerate(outs)])
     for number in range(count):
         await pace.step(number)
         await alternation.select()
@@ -469,7 +470,7 @@ def test_a_reader_that_skips_gets_everything_between_its_skips() -> None:
     @process
     async def poll(inps: list[Receiver[int]], count: int) -> list[int]:
         got: list[int] = []
-        alternation = Alternation(*inps[:2], Skip(), *inps[2:])
+        alternation: Alternation[Any, Any] = Alternation(*inps[:2], Skip(), *inps[2:])
         while len(got) < count:
             end, _ = await alternation.pri_select()
             if isinstance(end, Skip):
@@ -491,7 +492,8 @@ def test_a_reader_that_skips_gets_everything_between_its_skips() -> None:
 def test_a_timeout_starts_anew_with_each_selection() -> None:
     @process
     async def listen(inp: Receiver[int]) -> list[object]:
-        timer, seen = Timeout(0.1), []
+        timer = Timeout(0.1)
+        seen: list[object] = []
         alternation = Alternation(inp, timer)
         for _ in range(10):
             guard, value = await alternation.select()
@@ -524,7 +526,7 @@ def test_a_timeout_starts_anew_with_each_selection() -> None:
 def test_a_timeout_that_is_never_due_does_not_disturb() -> None:
     @process
     async def listen(inps: list[Receiver[int]], count: int) -> list[int]:
-        alternation = Alternation(*inps, Timeout(60))
+        alternation: Alternation[Any, Any] = Alternation(*inps, Timeout(60))
         return [inps.index((await alternation.pri_select()).guard) for _ in range(count)]
 
     async def main() -> list[int]:
@@ -609,7 +611,7 @@ def test_readers_that_retire_early_end_their_writers(readers: int) -> None:
 
 
 def test_a_writer_retiring_while_its_value_waits_loses_nothing() -> None:
-    """The send commits before the process can end: the reader comes late and gets it all the same."""
+    """The send commits before the process can end: a reader that comes late gets the value."""
 
     @process
     async def read_late(inp: Receiver[int]) -> list[int]:
@@ -917,7 +919,7 @@ def test_a_process_that_promises_a_value_is_not_ended_quietly_by_poison() -> Non
 
 
 def test_poison_and_the_end_of_another_writer_race_and_the_poison_wins() -> None:
-    """One writer retires and another poisons in the same moment: in either order the reader is poisoned."""
+    """One writer retires and another poisons: in either order the reader is poisoned."""
 
     async def main() -> list[bool]:
         seen: list[bool] = []

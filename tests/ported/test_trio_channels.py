@@ -33,7 +33,7 @@ def test_a_buffer_size_that_is_no_integer_is_a_type_error() -> None:
     with pytest.raises(TypeError):
         Channel(int, buffer=1.0)
     with pytest.raises(TypeError):
-        Fifo(1.0)  # type: ignore[arg-type]
+        Fifo(1.0)
 
 
 def test_a_negative_buffer_size_is_a_value_error() -> None:
