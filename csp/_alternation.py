@@ -5,41 +5,26 @@ Guards stay registered with their channels between selections, and each channel 
 same with ten guards and with a hundred.  The bit sets are ints.
 
 Invariants:
-* `hints` is a superset of the ready guards (of channels); a bit is cleared only after a look.
-* `_dropped` only grows; `enabled` is fixed when a selection starts, less what drops out in it.
+* `_selector.party` is set only while a selection waits: only then is a guard an offer.
 * fair selection looks first behind the guard chosen last, so a guard that stays ready is taken
   within as many selections as there are guards.
+* the place in the queues dates from the start of the running selection.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
-from typing import Any, Generic, TypeVar, cast, overload
-
-import trio
-from trio.lowlevel import enable_ki_protection
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from . import abc
-from ._channel import Receiver, Sender
-from ._end import OPERATIONS, adopt, pack
-from ._errors import ChannelEnded, EndOfChannel
-from ._guards import Choice, Conditional, Deadline, Every, OnChannel, Skip, Timeout, Wait
-from ._offer import (
-    COMMITTED,
-    ENDED,
-    FAILED,
-    POISONED,
-    RECEIVE,
-    SEND,
-    TAKE,
-    UNTIL_END,
-    Party,
-    Selector,
-    Watch,
-    next_ticket,
-)
-from ._parking import Kernel, current_kernel
+from ._cargo import map_ends
+from ._errors import ChannelEnded
+from ._guards import Choice, Conditional, OnChannel
+from ._kernel import Kernel
+from ._offer import Party, next_ticket
+from ._parking import current_kernel, protected
+from ._slots import NOT_READY, Selecting, Slot, TimerSlot, nothing_left, slot_of
 
 E_co = TypeVar("E_co", covariant=True)
 V_co = TypeVar("V_co", covariant=True)
@@ -53,84 +38,27 @@ V3 = TypeVar("V3")
 V4 = TypeVar("V4")
 
 
-class _Selector(Selector):
-    """A selector that stands in the queue of nobody, but can be withdrawn like a party."""
-
-    __slots__ = ("slots",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slots: list[_Slot] = []
-
-    def unlink(self, party: Party) -> None:
-        self.party = None
-        party.queue = None
-
-    def produce(self, watch: Watch) -> Any:
-        return _produce(watch)
-
-
-def _produce(watch: Watch) -> Any:
-    """The value of an output guard, checked and with its ends moved out."""
-    assert watch.produce is not None
-    kernel = current_kernel()
-    kernel.producing = True
-    try:
-        value = watch.produce()
-    finally:
-        kernel.producing = False
-    core = watch.end._core
-    core.refuse(value)
-    if core.carries:
-        value, cargo = pack(value, watch.end._owner)
-        if cargo is not None:
-            cargo.settle(True)
-    return value
-
-
-class _Slot:
-    """One guard of an alternation: what you named, its condition, its place."""
-
-    __slots__ = ("condition", "finish", "guard", "index", "named", "watch")
-
-    def __init__(self, guard: Any, index: int, selector: _Selector) -> None:
-        self.index = index
-        self.condition: Any = None
-        if isinstance(guard, Conditional):
-            conditions = []
-            while isinstance(guard, Conditional):
-                conditions.append(guard.condition)
-                guard = guard.guard
-            self.condition = (
-                conditions[0] if len(conditions) == 1 else lambda: all(c() for c in conditions)
-            )
-        self.guard = self.named = guard
-        self.watch: Watch | None = None
-        self.finish: Any = None
-        bit = 1 << index
-        if isinstance(guard, Receiver):
-            self.watch = Watch(selector, bit, RECEIVE, TAKE, None, guard)
-        elif isinstance(guard, OnChannel):
-            self.named, self.finish = guard.end, guard.finish
-            side = RECEIVE if guard.produce is None else SEND
-            self.watch = Watch(selector, bit, side, guard.mode, guard.produce, guard.end)
-        elif isinstance(guard, Wait):
-            self.watch = Watch(selector, bit, RECEIVE, UNTIL_END)
-        elif isinstance(guard, Sender):
-            raise TypeError("a sender is no guard: write `sender.offer(produce)`")
-        elif not isinstance(guard, (Timeout, Deadline, Every, Skip)):
-            raise TypeError(f"{guard!r} is no guard")
-
-
 class Alternation(Generic[E_co, V_co]):
     """Waits for several guards and commits exactly one; made once, used many times.
 
         async for end, value in Alternation(left, right, Timeout(1.0)):
             ...
 
-    Guards: a receiver, `sender.offer(produce)`, `Timeout`, `Deadline`, `Every`, `Skip`,
-    `Wait(running)`, `Wait(flag)`, `receiver.ended()`, and any of them behind `.when(condition)`.
+    Guards: a receiver, `sender.offer(produce)`, `Timeout`, `Deadline`, `Every`, `Skip`, `Signal`,
+    `Wait(running)`, `Wait(flag)`, `receiver.ended()`, `receiver.leasing()`,
+    `receiver.accepting()`, a barrier's member, and any of them behind `.when(condition)`.
     `priority=True` makes `async for` take the first ready guard instead of being fair.
+    Raises ValueError without guards, TypeError for what is no guard.
+
+    >>> import csp
+    >>> async def main() -> None:
+    ...     left, right = csp.Channel(int, name="left"), csp.Channel(str, name="right", buffer=1)
+    ...     with left.receiver() as a, right.receiver() as b, right.sender() as tx:
+    ...         await tx.send("hello")
+    ...         guard, value = await Alternation(a, b).select()
+    ...         print(guard is b, value)
+    >>> csp.run(main)
+    True hello
     """
 
     @overload
@@ -155,52 +83,56 @@ class Alternation(Generic[E_co, V_co]):
         self = super().__new__(cls)
         if not guards:
             raise ValueError("an Alternation needs at least one guard")
-        self._selector = _Selector()
-        self._slots = [_Slot(guard, i, self._selector) for i, guard in enumerate(guards)]
-        self._selector.slots = self._slots
+        selector = self._selector = Selecting()
+        slots = [slot_of(guard, selector, 1 << i) for i, guard in enumerate(guards)]
+        self._guards, self._slots, selector.slots = guards, slots, slots
         self._all = (1 << len(guards)) - 1
-        self._watched = sum(s.watch.bit for s in self._slots if s.watch is not None)
-        self._selector.hints = self._watched
-        self._dropped = 0
-        self._ended_of = None
+        self._timers = [slot for slot in slots if isinstance(slot, TimerSlot)]
+        self._conditions = [slot for slot in slots if slot.condition is not None]
+        self._skips = sum(slot.bit for slot in slots if slot.skips)
+        self._watched = self._all & ~self._skips & ~sum(slot.bit for slot in self._timers)
+        selector.hints = self._watched
         self._last = -1
         self._priority = priority
         self._busy = False
         self._registered = False
-        self._conditions = [slot for slot in self._slots if slot.condition is not None]
-        self._timers = [s for s in self._slots if isinstance(s.guard, (Timeout, Deadline, Every))]
-        self._skips = sum(1 << s.index for s in self._slots if isinstance(s.guard, Skip))
         return self
 
-    _selector: _Selector
-    _slots: list[_Slot]
+    _guards: tuple[Any, ...]  # as given
+    _selector: Selecting
+    _slots: list[Slot]
     _all: int  # a bit for each guard
-    _watched: int  # those registered with a channel or latch
+    _watched: int  # those that stand somewhere, and get hints from there
     _skips: int
-    _dropped: int
+    _timers: list[TimerSlot]
+    _conditions: list[Slot]
     _last: int  # the guard chosen last
     _priority: bool
     _busy: bool
     _registered: bool
-    _ended_of: Any  # an end whose channel has ended, for the error
-    _conditions: list[_Slot]
-    _timers: list[_Slot]
 
     def __repr__(self) -> str:
         return f"<Alternation of {len(self._slots)} guards>"
 
+    def _map_ends(self, change: Callable[[Any], Any]) -> Alternation[Any, Any]:
+        """The same guards on other ends: an alternation that is given to a process."""
+        guards = [_with_ends(guard, change) for guard in self._guards]
+        if all(a is b for a, b in zip(guards, self._guards, strict=True)):
+            return self
+        self.close()
+        return Alternation[Any, Any](*guards, priority=self._priority)
+
     # --- registration ----------------------------------------------------------------------
 
-    def _register(self) -> None:
+    def _register(self, kernel: Kernel) -> None:
+        for i, slot in enumerate(self._slots):
+            try:
+                slot.register(kernel)
+            except BaseException:
+                for earlier in self._slots[:i]:
+                    earlier.unregister()
+                raise
         self._registered = True
-        for slot in self._slots:
-            if slot.watch is None:
-                continue
-            if isinstance(slot.guard, Wait):
-                slot.guard.latch.watches.append(slot.watch)
-            else:
-                slot.watch.end._acting()
-                slot.watch.end._core.watch(slot.watch)
 
     def close(self) -> None:
         """Unregister the guards; the alternation can be used again, at a higher price."""
@@ -208,12 +140,13 @@ class Alternation(Generic[E_co, V_co]):
             self._registered = False
             self._selector.hints = self._watched
             for slot in self._slots:
-                if slot.watch is None:
-                    continue
-                if isinstance(slot.guard, Wait):
-                    slot.guard.latch.watches.remove(slot.watch)
-                else:
-                    slot.watch.end._core.unwatch(slot.watch)
+                slot.unregister()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def __del__(self) -> None:
         if getattr(self, "_registered", False):
@@ -221,16 +154,17 @@ class Alternation(Generic[E_co, V_co]):
 
     # --- selecting -------------------------------------------------------------------------
 
-    @enable_ki_protection
+    @protected
     async def select(self) -> Choice[E_co, V_co]:
         """Wait until a guard is ready and commit it, fairly.
 
-        Raises EndOfChannel when all guards have dropped out, RuntimeError when none is enabled,
-        Poisoned or Abandoned if a guard's channel was, and whatever `produce` raises.
+        Raises EndOfChannel when all guards have dropped out, RuntimeError when none is enabled
+        or a selection is running already, Poisoned or Abandoned if a guard's channel was,
+        EndClosed if a guard's end is not yours, and whatever `produce` raises.
         """
         return cast("Choice[E_co, V_co]", await self._select(fair=True))
 
-    @enable_ki_protection
+    @protected
     async def pri_select(self) -> Choice[E_co, V_co]:
         """As `select`, but commits the first ready guard in the order given."""
         return cast("Choice[E_co, V_co]", await self._select(fair=False))
@@ -238,6 +172,7 @@ class Alternation(Generic[E_co, V_co]):
     def __aiter__(self) -> AsyncIterator[Choice[E_co, V_co]]:
         return self
 
+    @protected
     async def __anext__(self) -> Choice[E_co, V_co]:
         choice = await self._select(fair=not self._priority, loop=True)
         if choice is None:
@@ -248,216 +183,128 @@ class Alternation(Generic[E_co, V_co]):
         if self._busy:
             raise RuntimeError("this Alternation is selecting already: one selection at a time")
         self._busy = True
+        kernel = current_kernel()
         try:
-            kernel = current_kernel()
             checkpoint = await kernel.before()
             if not self._registered:
-                self._register()
-            choice = await self._selection(kernel, fair, loop, checkpoint)
+                self._register(kernel)
+            return await self._selection(kernel, fair, loop, checkpoint)
         except ChannelEnded:
-            await trio.lowlevel.checkpoint_if_cancelled()
+            await kernel.cancel_point()
             raise
         finally:
             self._busy = False
-        return choice
 
     async def _selection(self, kernel: Kernel, fair: bool, loop: bool, checkpoint: bool) -> Any:
         selector = self._selector
-        selector.enabled = self._all & ~self._dropped
+        selector.enabled = self._all & ~selector.dropped
         for slot in self._conditions:
-            if selector.enabled >> slot.index & 1 and not slot.condition():
-                selector.enabled &= ~(1 << slot.index)
-        started = trio.current_time() if self._timers else 0.0
-        party: Party | None = None
-        while True:
-            if not selector.enabled:
-                return self._nothing_enabled(loop)
-            woken: list[Party] = []
-            if party is None:
-                party = kernel.party()
-            choice = self._commit_ready(kernel, party, fair, started, woken)
-            if woken:
-                kernel.wake_all(woken)
+            if selector.enabled & slot.bit and not self._holds(kernel, slot):
+                selector.enabled &= ~slot.bit
+        started = kernel.now() if self._timers else 0.0
+        ticket = 0
+        while selector.enabled:
+            me = kernel.party()
+            choice = self._commit_ready(kernel, me, fair, started)
             if choice is None and selector.enabled & self._skips:
-                index = _lowest(selector.enabled & self._skips)
-                choice = Choice(self._slots[index].named, None)
+                choice = Choice(self._slots[_lowest(selector.enabled & self._skips)].named, None)
             if choice is not None:
                 if checkpoint:
-                    await trio.lowlevel.cancel_shielded_checkpoint()
+                    await kernel.after()
                 return choice
-            if not selector.enabled:
-                continue
-            choice = await self._wait(kernel, party, started)
-            if choice is not None:
-                return choice
-            party = None
+            if selector.enabled:
+                ticket = ticket or next_ticket()
+                me.ticket = ticket
+                choice = await self._wait(kernel, me, started)
+                if choice is not None:
+                    return choice
+        if not selector.dropped:
+            raise RuntimeError(f"no guard is enabled: all conditions are false ({self._said()})")
+        if loop:
+            return None
+        raise nothing_left(selector)
 
-    def _commit_ready(
-        self, kernel: Kernel, party: Party, fair: bool, started: float, woken: list[Party]
-    ) -> Any:
+    def _holds(self, kernel: Kernel, slot: Slot) -> bool:
+        kernel.producing = True
+        try:
+            return bool(slot.condition())
+        finally:
+            kernel.producing = False
+
+    def _said(self) -> str:
+        conditions = [slot.condition for slot in self._conditions]
+        return ", ".join(getattr(c, "__qualname__", repr(c)) for c in conditions)
+
+    def _commit_ready(self, kernel: Kernel, me: Party, fair: bool, started: float) -> Any:
         selector = self._selector
-        candidates = (selector.hints | selector.mutual) & selector.enabled & ~self._skips
+        candidates = (selector.hints | selector.mutual) & selector.enabled & self._watched
         if self._timers:
-            candidates |= self._elapsed(started)
+            candidates |= self._elapsed(kernel, started)
+        if kernel.hook is not None:
+            kernel.tell("offered")
         while candidates:
-            after = candidates >> (self._last + 1) << (self._last + 1) if fair else 0
-            index = _lowest(after or candidates)
-            bit = 1 << index
+            index = kernel.choose(candidates, self._last) if fair else _lowest(candidates)
             slot = self._slots[index]
-            done, value = self._try(kernel, slot, party, woken)
-            if done:
-                self._last = index
-                return Choice(slot.named, value)
-            selector.hints &= ~bit
-            candidates &= ~bit & selector.enabled
+            woken: list[Party] = []
+            try:
+                value = slot.commit(me, woken)
+            finally:
+                if woken:
+                    kernel.wake_all(woken)
+            if value is not NOT_READY:
+                return self._chosen(kernel, index, value)
+            selector.hints &= ~slot.bit
+            candidates &= ~slot.bit & selector.enabled
         return None
 
-    def _try(self, kernel: Kernel, slot: _Slot, me: Party, woken: list[Party]) -> tuple[bool, Any]:
-        guard, watch = slot.guard, slot.watch
-        if watch is None:
-            if isinstance(guard, Deadline):
-                self._drop(slot)
-            elif isinstance(guard, Every):
-                assert guard.due is not None
-                late = trio.current_time() - guard.due
-                guard.due += guard.seconds * (1 + math.floor(max(late, 0.0) / guard.seconds))
-            elif not isinstance(guard, Timeout):
-                return False, None
-            return True, None
-        if isinstance(guard, Wait):
-            if not guard.latch.happened:
-                return False, None
-            self._drop(slot)
-            return True, guard.result()
-        end = watch.end
-        kernel_of_end = end._acting()
-        core = end._core
-        state = core.state(watch.side)
-        if state is not None:
-            return self._ended(slot, state)
-        if watch.mode == UNTIL_END or not core.ready(watch.side):
-            return False, None
-        me.side, me.mode, me.outcome, me.item = watch.side, watch.mode, None, None
-        if watch.side == SEND:
-            me.value = value = _produce(watch)
-            core.send(me, woken)
-            me.value = None
-            if me.engaged is not None:  # a selection does not wait for an extended rendezvous
-                me.engaged.sender = None
-                me.engaged = None
-            return True, value
-        if not core.receive(me, woken):
-            return False, None
-        if me.outcome is not COMMITTED:  # its only partner failed to produce
-            return self._ended(slot, me.outcome)
-        return True, self._finished(slot, me, kernel_of_end)
-
-    def _finished(self, slot: _Slot, me: Party, kernel: Kernel) -> Any:
-        value, me.value = me.value, None
-        if slot.finish is not None:
-            item, me.item = me.item, None
-            return slot.finish(item if item is not None else value)
-        assert slot.watch is not None
-        if slot.watch.end._core.carries:
-            adopt(value, kernel.holder())
-        return value
-
-    def _ended(self, slot: _Slot, state: Any) -> tuple[bool, Any]:
-        """The channel of a guard has ended: drop the guard, or raise."""
-        assert slot.watch is not None
-        end, core = slot.watch.end, slot.watch.end._core
-        if state == POISONED or (core.causes and slot.watch.mode != UNTIL_END):
-            raise core.error(slot.watch.side, state, end)
-        self._drop(slot)
-        if slot.watch.mode == UNTIL_END:
-            return True, None
-        self._ended_of = end
-        return False, None
-
-    def _drop(self, slot: _Slot) -> None:
-        bit = 1 << slot.index
-        self._dropped |= bit
-        self._selector.enabled &= ~bit
-
-    def _nothing_enabled(self, loop: bool) -> Any:
-        if self._dropped:
-            if loop:
-                return None
-            if self._ended_of is not None:
-                end = self._ended_of
-                error = EndOfChannel("all guards of this alternation have ended")
-                error.end = end
-                raise error
-            raise RuntimeError("all guards of this alternation have fired and dropped out")
-        names = ", ".join(
-            getattr(slot.condition, "__qualname__", repr(slot.condition))
-            for slot in self._conditions
-        )
-        raise RuntimeError(f"no guard is enabled: all conditions are false ({names})")
-
-    # --- timers ----------------------------------------------------------------------------
-
-    def _due(self, slot: _Slot, started: float) -> float:
-        guard = slot.guard
-        if isinstance(guard, Timeout):
-            return started + guard.seconds
-        if isinstance(guard, Deadline):
-            return guard.time
-        assert isinstance(guard, Every)
-        if guard.due is None:
-            guard.due = started + guard.seconds
-        return guard.due
-
-    def _elapsed(self, started: float) -> int:
-        now, bits = trio.current_time(), 0
-        for slot in self._timers:
-            bit = 1 << slot.index
-            if bit & self._selector.enabled and self._due(slot, started) <= now:
-                bits |= bit
-        return bits
+    def _chosen(self, kernel: Kernel, index: int, value: Any) -> Choice[Any, Any]:
+        self._last = index
+        slot = self._slots[index]
+        if kernel.hook is not None:
+            kernel.tell("committed", *slot.told())
+        return Choice(slot.named, value)
 
     # --- waiting ---------------------------------------------------------------------------
+
+    def _elapsed(self, kernel: Kernel, started: float) -> int:
+        now, bits = kernel.now(), 0
+        for slot in self._timers:
+            if slot.bit & self._selector.enabled and slot.due(started) <= now:
+                bits |= slot.bit
+        return bits
 
     async def _wait(self, kernel: Kernel, me: Party, started: float) -> Any:
         """Park as an offer on all enabled guards; None means: look again."""
         selector = self._selector
-        me.outcome, me.item, me.ticket = None, None, next_ticket()
-        me.queue = cast(Any, selector)
+        me.outcome = me.item = None
+        me.queue = selector
         selector.party, selector.chosen = me, None
-        deadline = min(
-            (
-                self._due(slot, started)
-                for slot in self._timers
-                if selector.enabled >> slot.index & 1
-            ),
-            default=math.inf,
-        )
-        if deadline == math.inf:
-            await kernel.park(me)
-        else:
-            with trio.CancelScope(deadline=deadline):
-                await kernel.park(me)
+        enabled = selector.enabled
+        due = [slot.due(started) for slot in self._timers if slot.bit & enabled]
+        if kernel.hook is not None:
+            kernel.tell("parked")
+        await kernel.park(me, min(due, default=math.inf))
         watch = selector.chosen
-        if watch is None:
+        if watch is None:  # a timer
             return None
         me.queue = None
         index = _lowest(watch.bit)
-        slot = self._slots[index]
-        if me.outcome == FAILED:
-            raise me.value
-        if me.outcome in (ENDED, POISONED) or watch.end is None:
+        value = self._slots[index].chosen(me)
+        if value is NOT_READY:
             selector.hints |= watch.bit
             return None
-        self._last = index
-        if watch.side == SEND:
-            value, me.value = me.value, None
-            return Choice(slot.named, value)
-        return Choice(slot.named, self._finished(slot, me, kernel))
+        return self._chosen(kernel, index, value)
 
 
 def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
 
-OPERATIONS.add(cast(Any, Alternation.select).__code__)
-OPERATIONS.add(cast(Any, Alternation.pri_select).__code__)
+def _with_ends(guard: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(guard, Conditional):
+        inner = _with_ends(guard.guard, change)
+        return guard if inner is guard.guard else Conditional(inner, guard.condition)
+    if isinstance(guard, OnChannel):
+        end = change(guard.end)
+        return guard if end is guard.end else guard.on(end)
+    return map_ends(guard, change)

@@ -33,11 +33,12 @@ class Buffer:
         """True when a sender has to wait."""
         return len(self.values) >= self.size
 
-    def put(self, value: Any) -> None:
-        """Store a value."""
+    def put(self, value: Any) -> Any:
+        """Store a value; returns the one that was dropped for it, or None."""
         self.values.append(value)
         if len(self.values) > self.peak:
             self.peak = len(self.values)
+        return None
 
     def get(self) -> Any:
         """Remove and return the oldest value."""
@@ -81,10 +82,10 @@ class Sliding(Buffer):
     def full(self) -> bool:
         return False
 
-    def put(self, value: Any) -> None:
-        if len(self.values) >= self.size:
-            self.values.popleft()
+    def put(self, value: Any) -> Any:
+        dropped = self.values.popleft() if len(self.values) >= self.size else None
         super().put(value)
+        return dropped
 
 
 class Dropping(Buffer):
@@ -100,6 +101,5 @@ class Dropping(Buffer):
     def full(self) -> bool:
         return False
 
-    def put(self, value: Any) -> None:
-        if len(self.values) < self.size:
-            super().put(value)
+    def put(self, value: Any) -> Any:
+        return value if len(self.values) >= self.size else super().put(value)

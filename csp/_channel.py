@@ -8,26 +8,30 @@ states the semantics.
 from __future__ import annotations
 
 import math
+import types
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, aclosing
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, get_origin, overload
 
 import trio
-from trio.lowlevel import enable_ki_protection
 
-from . import _call, _guards, _lease, _types, abc
+from . import _call, _guards, _lease, _outcomes, _types, abc
 from ._buffers import Buffer, Fifo
-from ._end import OPERATIONS, Core, _End, adopt, maker, pack, place_of_caller
+from ._call import Accepted, Call, Ticket
+from ._cargo import pack, unpack
+from ._core import Core
+from ._end import End
 from ._errors import EndClosed, EndOfChannel
-from ._offer import COMMITTED, LEASE, RECEIVE, SEND, TAKE, UNTIL_END, Party
-from ._parking import PARK, Kernel
+from ._kernel import HOLDER, PARK
+from ._lease import Lease
+from ._offer import COMMITTED, LEASE, OFFER, RECEIVE, SEND, TAKE, UNTIL_END, Party
+from ._outcomes import Outcome
+from ._parking import current_kernel, protected
+from ._places import place_of_caller
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
-
-    from ._call import Accepted, Call, Outcome
-    from ._lease import Lease
 
 T = TypeVar("T")
 Q = TypeVar("Q")
@@ -36,7 +40,7 @@ T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class Sender(_End, abc.Sender[T_contra]):
+class Sender(End, abc.Sender[T_contra]):
     """The sending end of a channel; made by `channel.sender()` and `clone()`.
 
     >>> numbers = Channel(int, name="numbers")
@@ -46,8 +50,9 @@ class Sender(_End, abc.Sender[T_contra]):
     """
 
     __slots__ = ()
+    _side, _what = SEND, "sender"
 
-    @enable_ki_protection
+    @protected
     async def send(self, value: T_contra) -> None:
         """Send `value`; returns when a receiver (or the buffer) has taken it.
 
@@ -94,7 +99,7 @@ class Sender(_End, abc.Sender[T_contra]):
                     partner.outcome = COMMITTED
                     if partner.lent:
                         partner.lent = False
-                        kernel.ready.append(partner)  # type: ignore[arg-type]  # only drivers are lent
+                        kernel.ready.append(partner)
                     else:
                         kernel.wake(partner)
                     return
@@ -107,10 +112,10 @@ class Sender(_End, abc.Sender[T_contra]):
         core = self._core
         core.refuse(value)
         if kernel.hook is not None:
-            kernel.tell("offered", core.name, "send")
+            kernel.tell("offered", core.path(), "send")
         cargo = None
         if core.carries:
-            value, cargo = pack(value, kernel.holder())
+            value, cargo = pack(value)
         me = kernel.party()
         me.side, me.value = SEND, value
         woken: list[Party] = []
@@ -118,14 +123,14 @@ class Sender(_End, abc.Sender[T_contra]):
             if core.send(me, woken):
                 kernel.wake_all(woken)
                 if checkpoint and me.outcome is COMMITTED:
-                    await trio.lowlevel.cancel_shielded_checkpoint()
+                    await kernel.after()
             else:
                 kernel.wake_all(woken)
                 if me.engaged is None:
-                    core.enqueue(me)
                     me.end = self
+                    core.enqueue(me)
                     if kernel.hook is not None:
-                        kernel.tell("parked", core.name, "send")
+                        kernel.tell("parked", core.path(), "send")
                 await kernel.park(me)
         finally:
             me.value = me.end = None
@@ -134,9 +139,9 @@ class Sender(_End, abc.Sender[T_contra]):
         if me.outcome is not COMMITTED:
             await self._fail(me.outcome)
         if kernel.hook is not None:
-            kernel.tell("committed", core.name, "send")
+            kernel.tell("committed", core.path(), "send")
 
-    @enable_ki_protection
+    @protected
     def send_nowait(self, value: T_contra, /) -> None:
         """Send `value` if somebody (or the buffer) takes it at once.
 
@@ -147,17 +152,14 @@ class Sender(_End, abc.Sender[T_contra]):
         core.refuse(value)
         if not core.ready(SEND):
             raise trio.WouldBlock
-        moved, cargo = pack(value, kernel.holder()) if core.carries else (value, None)
+        moved, cargo = pack(value) if core.carries else (value, None)
         me, woken = Party(), cast("list[Party]", [])
-        me.side, me.value = SEND, moved
+        me.side, me.mode, me.value = SEND, OFFER, moved
         settled = core.send(me, woken)
-        if me.engaged is not None:  # nobody waits here for the end of an extended rendezvous
-            me.engaged.sender, me.engaged, me.outcome = None, None, COMMITTED
-            settled = True
         kernel.wake_all(woken)
         if cargo:
             cargo.settle(me.outcome is COMMITTED)
-        if not settled:
+        if not settled:  # its only partner failed to produce or is ourselves
             raise trio.WouldBlock
         if me.outcome is not COMMITTED:
             self._raise(me.outcome)
@@ -171,7 +173,7 @@ class Sender(_End, abc.Sender[T_contra]):
             raise TypeError(f"offer takes a function that makes the value, not {produce!r}")
         return _guards.OnChannel(self, TAKE, produce)
 
-    @enable_ki_protection
+    @protected
     async def call(self: Sender[Call[Q, A]], request: Q, /) -> A:
         """Send a request and wait for its reply; cancelling it ends the server's block.
 
@@ -179,7 +181,7 @@ class Sender(_End, abc.Sender[T_contra]):
         """
         return cast(A, await _call.call(self, request))
 
-    async def map(
+    def map(
         self: Sender[Call[Q, A]],
         requests: Iterable[Q] | AsyncIterable[Q],
         /,
@@ -188,31 +190,43 @@ class Sender(_End, abc.Sender[T_contra]):
     ) -> AsyncIterator[A]:
         """Call for each request and yield the replies, by default in the order of the requests.
 
-        Raises the first CallFailed when its turn comes, and cancels the rest.
+        Offers one request at a time and holds at most 1,000 finished replies.  Raises the first
+        CallFailed when its turn comes, and cancels the rest; so does leaving the loop.  Raises
+        what `send` raises once the replies to what was sent are read.
         """
-        async with aclosing(_call.outcomes(self, requests, ordered=ordered)) as outcomes:
-            async for outcome in outcomes:
-                yield outcome.reply
+        return _outcomes.Replies(self, requests, ordered)
 
     def outcomes(
         self: Sender[Call[Q, A]], requests: Iterable[Q] | AsyncIterable[Q], /
     ) -> AsyncIterator[Outcome[Q, A]]:
-        """Call for each request and yield an `Outcome` of each as it completes."""
-        return _call.outcomes(self, requests, ordered=False)
+        """Call for each request and yield an `Outcome` of each as it completes.
+
+        Goes on when a call fails: see `Outcome.error`.  Otherwise as `map`.
+        """
+        return _outcomes.Outcomes(self, requests, ordered=False)
 
 
-Sender._side, Sender._what = SEND, "sender"
-
-
-class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
+class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
     """The receiving end of a channel; made by `channel.receiver()` and `clone()`.
 
     It is an async iterator that ends with the channel, and a guard of an `Alternation`.
+
+    >>> import csp
+    >>> async def main() -> None:
+    ...     numbers = Channel(int, name="numbers", buffer=2)
+    ...     with numbers.receiver() as rx:
+    ...         with numbers.sender() as tx:
+    ...             await tx.send(1)
+    ...             await tx.send(2)
+    ...         print([number async for number in rx])
+    >>> csp.run(main)
+    [1, 2]
     """
 
     __slots__ = ()
+    _side, _what = RECEIVE, "receiver"
 
-    @enable_ki_protection
+    @protected
     async def receive(self) -> T_co:
         """Receive the next value.
 
@@ -261,51 +275,64 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                     given: T_co = partner.value
                     if partner.lent:
                         partner.lent = False
-                        kernel.ready.append(partner)  # type: ignore[arg-type]  # only drivers are lent
+                        kernel.ready.append(partner)
                     else:
                         kernel.wake(partner)
                     return given
-        return cast(T_co, await self._receive())
+        return cast(T_co, await self._take())
 
-    async def _receive(self) -> Any:
+    async def _take(self, mode: int = TAKE) -> Any:
+        """Receive a value, or with LEASE and EXTEND the `Item` that the channel keeps of it."""
         kernel = self._acting()
         checkpoint = await kernel.before()
         self._acting()
         core = self._core
         if kernel.hook is not None:
-            kernel.tell("offered", core.name, "receive")
-        me = kernel.party()
-        me.side = RECEIVE
-        woken: list[Party] = []
-        if core.receive(me, woken):
+            kernel.tell("offered", core.path(), "receive")
+        again = False
+        while True:
+            me = kernel.party()
+            me.side, me.mode = RECEIVE, mode
+            woken: list[Party] = []
+            settled = core.receive(me, woken)
             kernel.wake_all(woken)
-            if checkpoint and me.outcome is COMMITTED:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-        else:
-            kernel.wake_all(woken)
-            core.enqueue(me)
-            me.end = self
-            if kernel.hook is not None:
-                kernel.tell("parked", core.name, "receive")
-            try:
-                await kernel.park(me)
-            finally:
-                me.end = None
-        if me.outcome is not COMMITTED:
-            await self._fail(me.outcome)
-        return self._received(me, kernel)
+            if settled:
+                if checkpoint and me.outcome is COMMITTED:
+                    await kernel.after()
+            else:
+                me.end = self
+                if again:
+                    core.enqueue_first(me)
+                else:
+                    core.enqueue(me)
+                if kernel.hook is not None:
+                    kernel.tell("parked", core.path(), "receive")
+                try:
+                    await kernel.park(me)
+                finally:
+                    me.end = None
+            me.mode = TAKE
+            if me.outcome is not COMMITTED:
+                await self._fail(me.outcome)
+            item = me.item
+            if item is None or not item.withdrawn:
+                return self._taken(me)
+            _lease.settle(core, item, give_back=False)
+            again = True
 
-    def _received(self, me: Party, kernel: Kernel) -> Any:
-        if me.outcome is not COMMITTED:
-            self._raise(me.outcome)
-        value, me.value = me.value, None
+    def _taken(self, me: Party) -> Any:
+        """What `me` has received, in the hands of the acting process."""
+        value, item, me.value, me.item = me.value, me.item, None, None
+        kernel = (
+            current_kernel()
+        )  # not `_acting`: what was committed is ours, also if we are closed
         if kernel.hook is not None:
-            kernel.tell("committed", self._core.name, "receive")
+            kernel.tell("committed", self._core.path(), "receive")
         if self._core.carries:
-            adopt(value, kernel.holder())
-        return value
+            unpack(value, kernel.holder())
+        return value if item is None else item
 
-    @enable_ki_protection
+    @protected
     def receive_nowait(self) -> T_co:
         """Receive a value that is there already.
 
@@ -318,7 +345,9 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         kernel.wake_all(woken)
         if not settled:
             raise trio.WouldBlock
-        return cast(T_co, self._received(me, kernel))
+        if me.outcome is not COMMITTED:
+            self._raise(me.outcome)
+        return cast(T_co, self._taken(me))
 
     def when(self, condition: Callable[[], object], /) -> abc.Guard[Receiver[T_co], T_co]:
         """This guard, enabled only in selections at whose start `condition()` is true."""
@@ -345,7 +374,7 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
 
     def leasing(self) -> abc.Guard[Receiver[T_co], Lease[T_co]]:
         """A guard that takes a lease; enter it with `async with choice.value as job:`."""
-        return _guards.OnChannel(self, LEASE, None, lambda item: _lease.Lease(self, item))
+        return _guards.OnChannel(self, LEASE, None, _lease.Lease)
 
     def accept(
         self: Receiver[Call[Q, A]],
@@ -357,7 +386,7 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         self: Receiver[Call[Q, A]],
     ) -> abc.Guard[Receiver[Call[Q, A]], AbstractAsyncContextManager[Accepted[Q, A]]]:
         """A guard that takes a call; enter it with `async with choice.value as call:`."""
-        return _guards.OnChannel(self, TAKE, None, lambda t: _call.Accepted(self, t))
+        return _guards.OnChannel(self, TAKE, None, _call.Accepted)
 
     async def serve(
         self: Receiver[Call[Q, A]], answer: Callable[[Q], A] | Callable[[Q], Awaitable[A]], /
@@ -379,61 +408,64 @@ class Receiver(_End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             raise StopAsyncIteration from None
 
 
-Receiver._side, Receiver._what = RECEIVE, "receiver"
-
-for _operation in (Sender.send, Sender.call, Receiver.receive):
-    OPERATIONS.add(cast(Any, _operation).__code__)
-
-
 class Channel(Generic[T]):
     """A typed channel: `Channel(int, name="jobs")`, or `Channel[int | str](name="x")`.
 
     `buffer` is an int (0, the default, is rendezvous; `math.inf` is allowed), `Fifo(n)`,
     `Sliding(n)` or `Dropping(n)`.  `check="deep"` looks inside containers at every send.
-    `max_attempts` is how often a leased value is tried (3).  Without a name it is called after
-    the place where it was made.
+    `max_attempts` is how often a leased value is tried (3; a call: 1).  Without a name it is
+    called after the place where it was made.  Raises TypeError or ValueError for what is none of
+    these.
 
     >>> jobs = Channel(int, name="jobs")
     >>> jobs
     <Channel jobs of int>
     """
 
-    __csp_channel__ = True
-    __orig_class__: Any
+    __csp_channel__ = True  # known by this to the wiring check, which stands above
 
+    @overload
+    def __init__(
+        self, kind: type[T], /, *, name: str = ..., buffer: float | Buffer = ...,
+        check: Literal["shallow", "deep"] = ..., max_attempts: float | None = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self, *, name: str = ..., buffer: float | Buffer = ...,
+        check: Literal["shallow", "deep"] = ..., max_attempts: float | None = ...,
+    ) -> None: ...  # fmt: skip
     def __init__(
         self,
-        kind: Any = None,
+        kind: Any = object,
         /,
         *,
         name: str = "",
         buffer: float | Buffer = 0,
-        check: str = "shallow",
-        max_attempts: int = 3,
+        check: Literal["shallow", "deep"] = "shallow",
+        max_attempts: float | None = None,
     ) -> None:
         if check not in ("shallow", "deep"):
             raise ValueError(f'check is "shallow" or "deep", not {check!r}')
-        if not isinstance(max_attempts, int) or max_attempts < 1:
+        calls = kind is Call or get_origin(kind) is Call
+        if max_attempts is None:
+            max_attempts = 1 if calls else 3
+        if max_attempts != math.inf and (not isinstance(max_attempts, int) or max_attempts < 1):
             raise ValueError(f"max_attempts is 1 or more, not {max_attempts!r}")
-        self._deep = check == "deep"
         self._core = Core(
-            object if kind is None else kind,
-            name or f"channel at {place_of_caller()}",
-            _buffer(buffer),
-            self._deep,
+            kind,
+            name or place_of_caller(),
+            buffer=as_buffer(buffer),
+            deep=check == "deep",
+            maker=HOLDER.get(),
+            answers=Ticket if calls else None,
         )
         self._core.max_attempts = max_attempts
         self._core.channel = weakref.ref(self)
-        self._core.maker = maker()
 
     def __class_getitem__(cls, kind: Any) -> Any:
         if isinstance(kind, TypeVar):
             return super().__class_getitem__(kind)  # type: ignore[misc]
-
-        def make(**options: Any) -> Channel[Any]:
-            return cls(kind, **options)
-
-        return make
+        return _Typed(cls, (kind,))
 
     @property
     def name(self) -> str:
@@ -475,10 +507,17 @@ class Channel(Generic[T]):
                 f"all {kind._what}s of channel `{self.name}` have retired; it never reopens: "
                 f"make a new channel"
             )
-        return kind(self._core, maker())
+        return kind(self._core, HOLDER.get())
 
 
-def _buffer(buffer: Any) -> Buffer | None:
+class _Typed(types.GenericAlias):
+    """`Channel[int | str]`: calling it makes a channel of that type."""
+
+    def __call__(self, **options: Any) -> Any:
+        return Channel(self.__args__[0], **options)
+
+
+def as_buffer(buffer: Any) -> Buffer | None:
     if isinstance(buffer, Buffer):
         return None if buffer.size == 0 else buffer.empty_copy()
     if buffer == math.inf or (isinstance(buffer, int) and not isinstance(buffer, bool)):

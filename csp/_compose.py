@@ -1,25 +1,37 @@
-"""Composition: `Par` side by side, `Seq` one after another, `Spawn` one by one.
-
-Invariant: in `Par` and `Spawn` a failure cancels the rest before the failed process retires its
-ends, so that nobody mistakes the failure for a quiet end.
-"""
+"""Composition: `Par` side by side, `Seq` one after another."""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Awaitable, Coroutine, Generator, Iterable
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar, cast, overload
 
-import trio
-
-from ._end import OPERATIONS, place_of_caller
-from ._latch import Latch
-from ._parking import current_kernel
-from ._process import RUN, Leaf, Process
+from ._alternation import Alternation
+from ._barrier import Member
+from ._channel import Receiver, Sender
+from ._places import place_of_caller
+from ._process import RUN, Process, run_side_by_side
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
+R1 = TypeVar("R1")
+R2 = TypeVar("R2")
+R3 = TypeVar("R3")
+R4 = TypeVar("R4")
+R5 = TypeVar("R5")
+R6 = TypeVar("R6")
+
+# the operations that `Par` takes besides processes, known by their code
+_OPERATIONS: set[types.CodeType] = {
+    cast(Any, operation).__code__
+    for operation in (
+        Sender.send,
+        Sender.call,
+        Receiver.receive,
+        Alternation.select,
+        Alternation.pri_select,
+        Member.sync,
+    )
+}
 
 
 class _Operation(Process[Any]):
@@ -43,11 +55,11 @@ class _Operation(Process[Any]):
         raise TypeError("a channel operation cannot be copied; write a @process")
 
 
-def _part(value: Any, place: str) -> Process[Any]:
+def as_process(value: Any, place: str) -> Process[Any]:
+    """A process, or a channel operation as one; TypeError for anything else, which is dropped."""
     if isinstance(value, Process):
         return value
-    code = getattr(value, "cr_code", None)
-    if code in OPERATIONS:
+    if getattr(value, "cr_code", None) in _OPERATIONS:
         return _Operation(value, place)
     if isinstance(value, Coroutine):
         value.close()
@@ -59,38 +71,18 @@ def _part(value: Any, place: str) -> Process[Any]:
     raise TypeError(f"a process is wanted, not {value!r}")
 
 
-async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:
-    """Run all; when one fails cancel the others and raise a group."""
-    parts = tuple(parts)
-    results: list[Any] = [None] * len(parts)
-    if not parts:
-        await trio.lowlevel.checkpoint()
-        return results
-    current_kernel()
-    async with trio.open_nursery() as nursery:
-        for i, part in enumerate(parts):
-            for leaf in part._leaves():
-                if isinstance(leaf, Leaf):
-                    leaf.on_failure = nursery.cancel_scope.cancel
-            nursery.start_soon(_child, part, results, i, name=part.name)
-    return results
-
-
-async def _child(part: Process[Any], results: list[Any], i: int) -> None:
-    results[i] = await part._run()
-
-
 class _Composed(Process[Any]):
     __slots__ = ("parts",)
+    _kind = ""
 
     def __init__(self, *parts: Any) -> None:
         place = place_of_caller()
         self.parts: tuple[Process[Any], ...] = ()
-        super().__init__(type(self).__name__, place)
+        super().__init__(self._kind.capitalize(), place)
         adopted = []
-        for value in parts:
-            part = _part(value, place)
-            self._adopt(part)
+        for i, value in enumerate(parts):
+            part = as_process(value, place)
+            self._adopt(part, f"{self._kind}[{i}]")
             adopted.append(part)
         self.parts = tuple(adopted)
         self._settle(whole=False)
@@ -105,42 +97,22 @@ class _Composed(Process[Any]):
         return type(self)(*(part._copy() for part in self.parts))
 
 
-class Par(_Composed):
-    """Processes side by side: `await Par(p, q)` runs both and returns their values as a tuple.
-
-    Also takes channel operations: `Par(left.send(1), right.send(2))`.  If one fails the others
-    are cancelled and an exception group is raised.  Raises TypeError for anything else,
-    EndClosed if one end was given to two of the processes.
-
-    >>> import csp
-    >>> @csp.process
-    ... async def square(n: int) -> int:
-    ...     return n * n
-    >>> csp.run(Par(square(2), square(3)))
-    (4, 9)
-    """
+class _Par(_Composed):
+    """Side by side."""
 
     __slots__ = ()
+    _kind = "par"
 
     async def _run(self) -> tuple[Any, ...]:
         self._state = RUN
         return tuple(await run_side_by_side(self.parts))
 
 
-class Seq(_Composed):
-    """Processes one after another; returns their values as a tuple.
-
-    An end given to several steps passes from one to the next and retires after the last.
-
-    >>> import csp
-    >>> @csp.process
-    ... async def square(n: int) -> int:
-    ...     return n * n
-    >>> csp.run(Seq(square(2), square(3)))
-    (4, 9)
-    """
+class _Seq(_Composed):
+    """One after another."""
 
     __slots__ = ()
+    _kind = "seq"
     _sequential = True
 
     async def _run(self) -> tuple[Any, ...]:
@@ -155,111 +127,94 @@ class Seq(_Composed):
         return tuple(results)
 
 
-class Running(Awaitable[R_co], Generic[R_co]):
-    """A process that `Spawn` has started: await it for its value, `cancel()` it, `Wait` for it."""
+@overload
+def Par(p1: Awaitable[R1], /) -> Process[tuple[R1]]: ...
+@overload
+def Par(p1: Awaitable[R1], p2: Awaitable[R2], /) -> Process[tuple[R1, R2]]: ...
+@overload
+def Par(
+    p1: Awaitable[R1], p2: Awaitable[R2], p3: Awaitable[R3], /
+) -> Process[tuple[R1, R2, R3]]: ...
+@overload
+def Par(
+    p1: Awaitable[R1], p2: Awaitable[R2], p3: Awaitable[R3], p4: Awaitable[R4], /
+) -> Process[tuple[R1, R2, R3, R4]]: ...
+@overload
+def Par(
+    p1: Awaitable[R1], p2: Awaitable[R2], p3: Awaitable[R3], p4: Awaitable[R4], p5: Awaitable[R5], /
+) -> Process[tuple[R1, R2, R3, R4, R5]]: ...
+@overload
+def Par(
+    p1: Awaitable[R1],
+    p2: Awaitable[R2],
+    p3: Awaitable[R3],
+    p4: Awaitable[R4],
+    p5: Awaitable[R5],
+    p6: Awaitable[R6],
+    /,
+) -> Process[tuple[R1, R2, R3, R4, R5, R6]]: ...
+@overload
+def Par(*parts: Awaitable[R]) -> Process[tuple[R, ...]]: ...
+def Par(*parts: Any) -> Any:
+    """Processes side by side: `await Par(p, q)` runs both and returns their values as a tuple.
 
-    __slots__ = ("_done", "_error", "_process", "_scope", "_value")
+    Also takes channel operations: `Par(left.send(1), right.send(2))`; their ends stay yours.  If
+    one fails the others are cancelled and an exception group is raised.  Raises TypeError for
+    anything else, EndClosed if one end was given to two of the processes, RuntimeError for a
+    process that was run or composed already.
 
-    def __init__(self, process: Process[R_co]) -> None:
-        self._process = process
-        self._scope = trio.CancelScope()
-        self._done = Latch(process)
-        self._value: Any = None
-        self._error: BaseException | None = None
+    Source: the parallel command of C. A. R. Hoare, Communicating Sequential Processes (1978), and
+    occam's PAR.
 
-    @property
-    def name(self) -> str:
-        """The name of the process."""
-        return self._process.name
-
-    def cancel(self) -> None:
-        """Cancel the process; its ends retire without a cause.  Awaiting it then gives None."""
-        for leaf in self._process._leaves():
-            if isinstance(leaf, Leaf):
-                leaf.dismissed = True
-        self._scope.cancel()
-
-    def __await__(self) -> Generator[Any, Any, R_co]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> R_co:
-        await self._done.wait(current_kernel())
-        if self._error is not None:
-            raise self._error
-        return cast(R_co, self._value)
-
-
-class Spawn:
-    """Starts processes one by one and waits for all at the end of its block.
-
-    async with Spawn() as spawn:
-        running = spawn(worker(rx))
-        spawn(monitor(), background=True)     # cancelled when the others have ended
+    >>> import csp
+    >>> @csp.process
+    ... async def square(n: int) -> int:
+    ...     return n * n
+    >>> csp.run(Par(square(2), square(3)))
+    (4, 9)
     """
+    return _Par(*parts)
 
-    def __init__(self) -> None:
-        self._manager: Any = None
-        self._nursery: trio.Nursery | None = None
-        self._running: dict[Running[Any], bool] = {}
-        self._closing = False
 
-    async def __aenter__(self) -> Self:
-        self._manager = trio.open_nursery()
-        self._nursery = await self._manager.__aenter__()
-        current_kernel()
-        return self
+@overload
+def Seq(p1: Awaitable[R1], /) -> Process[tuple[R1]]: ...
+@overload
+def Seq(p1: Awaitable[R1], p2: Awaitable[R2], /) -> Process[tuple[R1, R2]]: ...
+@overload
+def Seq(
+    p1: Awaitable[R1], p2: Awaitable[R2], p3: Awaitable[R3], /
+) -> Process[tuple[R1, R2, R3]]: ...
+@overload
+def Seq(
+    p1: Awaitable[R1], p2: Awaitable[R2], p3: Awaitable[R3], p4: Awaitable[R4], /
+) -> Process[tuple[R1, R2, R3, R4]]: ...
+@overload
+def Seq(
+    p1: Awaitable[R1], p2: Awaitable[R2], p3: Awaitable[R3], p4: Awaitable[R4], p5: Awaitable[R5], /
+) -> Process[tuple[R1, R2, R3, R4, R5]]: ...
+@overload
+def Seq(
+    p1: Awaitable[R1],
+    p2: Awaitable[R2],
+    p3: Awaitable[R3],
+    p4: Awaitable[R4],
+    p5: Awaitable[R5],
+    p6: Awaitable[R6],
+    /,
+) -> Process[tuple[R1, R2, R3, R4, R5, R6]]: ...
+@overload
+def Seq(*parts: Awaitable[R]) -> Process[tuple[R, ...]]: ...
+def Seq(*parts: Any) -> Any:
+    """Processes one after another; returns their values as a tuple.
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> Any:
-        self._closing = True
-        self._cancel_background()
-        try:
-            return await self._manager.__aexit__(kind, error, tb)
-        finally:
-            self._nursery = None
+    An end given to several steps passes from one to the next and retires after the last.  An
+    error passes bare and drops the steps that are left.  Raises as `Par`.
 
-    def _cancel_background(self) -> None:
-        if self._closing and all(self._running.values()):
-            for running in self._running:
-                running.cancel()
-
-    def __call__(self, p: Process[R], /, *, background: bool = False) -> Running[R]:
-        """Start a process; returns a `Running`.
-
-        Raises RuntimeError outside of the `async with` block, TypeError for what is no process.
-        """
-        if self._nursery is None:
-            raise RuntimeError("spawn(...) works inside its `async with Spawn()` block only")
-        part = _part(p, place_of_caller())
-        part._begin_use()
-        part._settle(whole=True)
-        running: Running[R] = Running(part)
-        self._running[running] = background
-        for leaf in part._leaves():
-            if isinstance(leaf, Leaf):
-                leaf.on_failure = self._nursery.cancel_scope.cancel
-        self._nursery.start_soon(self._child, running, name=part.name)
-        return running
-
-    async def _child(self, running: Running[Any]) -> None:
-        try:
-            with running._scope:
-                running._value = await running._process._run()
-        except BaseException as error:
-            running._error = error
-            raise
-        finally:
-            del self._running[running]
-            running._done.set()
-            self._cancel_background()
-
-    def cancel(self) -> None:
-        """Cancel all its processes and the block."""
-        if self._nursery is not None:
-            for running in self._running:
-                running.cancel()
-            self._nursery.cancel_scope.cancel()
+    >>> import csp
+    >>> @csp.process
+    ... async def square(n: int) -> int:
+    ...     return n * n
+    >>> csp.run(Seq(square(2), square(3)))
+    (4, 9)
+    """
+    return _Seq(*parts)

@@ -10,26 +10,27 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import trio
-
-from ._alternation import _Selector
-from ._end import Core, _End
+from ._barrier import BarrierCore
+from ._broadcast import Hub, Port
+from ._core import Core
+from ._end import End
 from ._errors import Deadlock
-from ._guards import Deadline, Every, Skip, Timeout, Wait
+from ._kernel import Holder, Kernel, Waiting
 from ._latch import Latch
 from ._offer import RECEIVE, SEND, Party
-from ._parking import Driver, Holder, Kernel, _holder, waiting_in_nursery, within_deadline
+from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
+
+Owners = dict[tuple[Core, int], list[Holder]]
 
 
 class _Wait(NamedTuple):
     """One wait of one trio task: who could end it, and how to say so."""
 
     helpers: frozenset[Holder]
-    needs_all: bool  # a join: it ends only when all have ended
+    needs_all: bool  # it ends only when all of them have acted: a join, a barrier
     text: str
     where: str
     key: int
@@ -43,16 +44,16 @@ class Judge:
     def __init__(self, kernel: Kernel, report: Callable[[Deadlock], object]) -> None:
         self._kernel, self._report = kernel, report
         self._suspects: object = None
-        self._token = trio.lowlevel.current_trio_token()
         self._next_look = 0.0
 
     def __call__(self, idle: bool) -> None:
         """Called before each wait for I/O; looks when idle, and once a second when not."""
-        now = self._kernel.clock()
+        kernel = self._kernel
+        now = kernel.clock()
         if not idle and now < self._next_look:
             return
         self._next_look = now + 1.0
-        waits = stuck_set(self._kernel)
+        waits = stuck_set(kernel)
         if not waits:
             self._suspects = None
             return
@@ -60,18 +61,11 @@ class Judge:
         if found != self._suspects:
             self._suspects = found
             self._next_look = 0.0
-            self._token.run_sync_soon(_nothing)  # another pass, for the second look
+            kernel.soon(_nothing)  # another pass, for the second look
             return
         self._suspects = None
-        self._kernel.judge = None
-        error = Deadlock(describe(waits))
-        self._token.run_sync_soon(self._report, error)
-
-
-def _holder_of(task: trio.lowlevel.Task) -> Holder | None:
-    context: Any = task.context
-    holder: Holder | None = context.get(_holder)
-    return holder
+        kernel.judge = None
+        kernel.soon(self._report, Deadlock(describe(waits)))
 
 
 def _nothing() -> None:
@@ -83,15 +77,14 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     owners = _owners(kernel)
     entries: list[tuple[Holder, _Wait]] = []
     free: set[Holder] = set()
-    for task in _tasks():
-        holder = _holder_of(task)
-        if holder is None or holder not in kernel.holders:
-            continue
-        wait = _wait_of(kernel, task, holder, owners)
+    waiting = kernel.waiting()
+    holder_of = {each.task: each.holder for each in waiting}
+    for each in waiting:
+        wait = _wait_of(each, holder_of, owners)
         if wait is None:
-            free.add(holder)
+            free.add(each.holder)
         else:
-            entries.append((holder, wait))
+            entries.append((each.holder, wait))
     for holder in kernel.holders:  # awaited inline: its parent waits for it
         parent = holder.parent
         if parent is not None and parent.task is holder.task and parent in kernel.holders:
@@ -107,7 +100,8 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
         left = [entry for entry in entries if _hopeless(entry[1], stuck, hopeless)]
         if len(left) == len(entries):
             return stuck
-        free.update(holder for holder, wait in entries if (holder, wait) not in left)
+        kept = {id(wait) for _, wait in left}
+        free.update(holder for holder, wait in entries if id(wait) not in kept)
         entries = left
 
 
@@ -119,20 +113,29 @@ def _hopeless(wait: _Wait, stuck: dict[Holder, list[_Wait]], hopeless: set[Any])
     return all(helper in stuck for helper in wait.helpers)
 
 
-OUTSIDE = Holder(None, "somebody outside")  # type: ignore[arg-type]  # never stuck
+OUTSIDE = Holder(None, "somebody outside")  # never stuck
 
 
-def _owners(kernel: Kernel) -> dict[tuple[Core, int], list[Holder]]:
-    owners: dict[tuple[Core, int], list[Holder]] = {}
+def _owners(kernel: Kernel) -> Owners:
+    owners: Owners = {}
     for holder in kernel.holders:
         for ref in list(holder.ends.values()):
             end = ref()
-            if isinstance(end, _End):
+            if isinstance(end, End):
                 owners.setdefault((end._core, end._side), []).append(holder)
     return owners
 
 
-def _helpers(core: Core, side: int, owners: dict[tuple[Core, int], list[Holder]]) -> set[Holder]:
+def _partners(core: Core, side: int) -> list[tuple[Core, int]]:
+    """Where those stand whom a party of `side` could meet."""
+    if isinstance(core, Hub):
+        return [(port, RECEIVE) for port in core.ports]
+    if isinstance(core, Port):
+        return [(core.hub, SEND)]
+    return [(core, 1 - side)]
+
+
+def _helpers(core: Core, side: int, owners: Owners) -> set[Holder]:
     """Whoever could act on `side` of a channel."""
     held = owners.get((core, side), [])
     helpers = set(held)
@@ -143,120 +146,116 @@ def _helpers(core: Core, side: int, owners: dict[tuple[Core, int], list[Holder]]
     return helpers
 
 
-def _tasks() -> Iterable[trio.lowlevel.Task]:
-    root = trio.lowlevel.current_root_task()
-    pending = [root] if root is not None else []
-    while pending:
-        task = pending.pop()
-        yield task
-        for nursery in task.child_nurseries:
-            pending.extend(nursery.child_tasks)
-
-
-def _wait_of(
-    kernel: Kernel,
-    task: trio.lowlevel.Task,
-    holder: Holder,
-    owners: dict[tuple[Core, int], list[Holder]],
-) -> _Wait | None:
-    """What a task of `holder` waits for, or None if it may go on by itself."""
-    driver = holder.driver
-    party: Party | None
-    if driver is not None and driver.task is task:
-        party = driver if driver.lent else None
-    else:
-        party = kernel.parked.get(task)
-    if within_deadline(task, holder):
+def _wait_of(each: Waiting, holder_of: dict[Any, Holder], owners: Owners) -> _Wait | None:
+    """What a trio task of a process waits for, or None if it may go on by itself."""
+    if each.timed:
         return None
-    if party is None:
-        return _join(task, holder)
-    where = place_of(task, driver)
-    found = _offers(party, owners)
+    if each.party is None:
+        return _join(each, holder_of)
+    found = _offers(each.party, owners)
     if found is None:
         return None
-    helpers, text, joins = found
-    return _Wait(frozenset(helpers), joins, text, where, id(party), task)
+    helpers, text, needs_all = found
+    return _Wait(frozenset(helpers), needs_all, text, each.place, id(each.party), each.task)
 
 
-def _join(task: trio.lowlevel.Task, holder: Holder) -> _Wait | None:
-    if not waiting_in_nursery(task):
+def _join(each: Waiting, holder_of: dict[Any, Holder]) -> _Wait | None:
+    if each.children is None:
         return None
-    tasks = tuple(task.child_nurseries[-1].child_tasks)
-    children = {_holder_of(child) or OUTSIDE for child in tasks}
-    names = ", ".join(f"`{c.name}`" for c in children if c is not holder)
+    children = {holder_of.get(child, OUTSIDE) for child in each.children}
+    names = ", ".join(sorted(f"`{c.name}`" for c in children if c is not each.holder))
     text = f"waits for {names}" if names else "waits for its own trio tasks"
-    place = place_of(task, holder.driver)
-    return _Wait(frozenset(children), True, text, place, id(task), task, tasks)
+    key = id(each.task)
+    return _Wait(frozenset(children), True, text, each.place, key, each.task, each.children)
 
 
-def _offers(party: Party, owners: Any) -> tuple[set[Holder], str, bool] | None:
+def _offers(party: Party, owners: Owners) -> tuple[set[Holder], str, bool] | None:
     """Who could commit with a waiting party; None if something else may wake it."""
-    queue: Any = party.queue
+    queue = party.queue
+    if isinstance(queue, BarrierCore):
+        return _missing(queue, owners), f"waits at `{queue.name}` for all its members", True
     if isinstance(queue, Core):
-        text = _to_do(queue, party.side, owners)
-        return _helpers(queue, 1 - party.side, owners), text, False
-    if isinstance(queue, _Selector):
+        return _to_meet(queue, party.side, owners), _to_do(queue, party.side, owners), False
+    if isinstance(queue, Selecting):
         return _selection(queue, owners)
     if isinstance(queue, Latch):
-        source = queue.source
-        if isinstance(source, Core):
-            text = f"waits for a reply on `{source.name}`"
-            return _helpers(source, RECEIVE, owners), text, False
-        if source is not None:
-            holders = {leaf.holder for leaf in source._leaves() if getattr(leaf, "holder", None)}
-            return holders, f"waits for `{source.name}`", True
+        return _latch(queue, owners)
+    item = party.engaged
+    if item is not None and isinstance(getattr(party.end, "_core", None), Core):
+        core = party.end._core
+        text = f"waits for the end of an extended rendezvous on `{core.name}`"
+        return _helpers(core, RECEIVE, owners), text, False
     return None
 
 
-def _selection(selector: _Selector, owners: Any) -> tuple[set[Holder], str, bool] | None:
+def _to_meet(core: Core, side: int, owners: Owners) -> set[Holder]:
+    helpers: set[Holder] = set()
+    for other, other_side in _partners(core, side):
+        helpers |= _helpers(other, other_side, owners)
+    if side == RECEIVE and core.held:  # what others have in work may come back
+        helpers |= _helpers(core, RECEIVE, owners)
+    return helpers
+
+
+def _missing(core: BarrierCore, owners: Owners) -> set[Holder]:
+    """The holders of members that do not wait."""
+    offering = core.offering()
+    missing: set[Holder] = set()
+    for holder in owners.get((core, SEND), []):
+        for ref in list(holder.ends.values()):
+            end = ref()
+            if end is not None and end._core is core and end not in offering:
+                missing.add(holder)
+    if len(owners.get((core, SEND), [])) < core.ends[SEND]:
+        missing.add(OUTSIDE)
+    return missing
+
+
+def _latch(latch: Latch, owners: Owners) -> tuple[set[Holder], str, bool] | None:
+    source = latch.source
+    if isinstance(source, Core):
+        text = f"waits for a reply on `{source.name}`"
+        return _helpers(source, RECEIVE, owners), text, False
+    if source is not None:
+        return set(source._holders()), f"waits for `{source.name}`", True
+    return None
+
+
+def _selection(selector: Selecting, owners: Owners) -> tuple[set[Holder], str, bool] | None:
     helpers: set[Holder] = set()
     texts = []
     for slot in selector.slots:
-        if not selector.enabled >> slot.index & 1:
+        if not selector.enabled & slot.bit:
             continue
-        if isinstance(slot.guard, (Timeout, Deadline, Every, Skip, Wait)):
+        if isinstance(slot, ChannelSlot):
+            core = slot.end._core
+            helpers |= _to_meet(core, slot.side, owners)
+            texts.append(_to_do(core, slot.side, owners))
+            continue
+        found = None
+        if isinstance(slot, WaitSlot):
+            found = _latch(slot.named.latch, owners)
+        elif isinstance(slot, BarrierSlot):
+            core = slot.named._core
+            missing = _missing(core, owners)
+            found = missing, f"waits at `{core.name}`", False
+        if found is None or not found[0]:
             return None
-        assert slot.watch is not None
-        core = slot.watch.end._core
-        helpers |= _helpers(core, 1 - slot.watch.side, owners)
-        texts.append(_to_do(core, slot.watch.side, owners))
+        helpers |= found[0]
+        texts.append(found[1])
     return helpers, " or ".join(texts), False
 
 
-def _to_do(core: Core, side: int, owners: Any) -> str:
+def _to_do(core: Core, side: int, owners: Owners) -> str:
     verb = "to send to" if side == SEND else "to receive from"
     what = "receiver" if side == SEND else "sender"
-    held = owners.get((core, 1 - side), [])
+    held = [h for other, on in _partners(core, side) for h in owners.get((other, on), [])]
     if not held:
         return f"waits {verb} `{core.name}`, which has no {what}"
     if len(held) == 1:
         return f"waits {verb} `{core.name}`, whose only {what} `{held[0].name}` holds"
     names = ", ".join(f"`{name}`" for name in sorted({h.name for h in held}))
     return f"waits {verb} `{core.name}`, whose {what}s {names} hold"
-
-
-def place_of(task: trio.lowlevel.Task, driver: Driver | None) -> str:
-    """file.py:line of the user's code where a task waits, read from its own coroutine."""
-    place = ""
-    if driver is not None and driver.task is task:
-        frames = _frames(driver.coro)
-    else:
-        frames = list(task.iter_await_frames())
-    for frame, line in frames:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in ("csp", "trio", "contextlib"):
-            place = f"{frame.f_code.co_filename.rpartition('/')[2]}:{line}"
-    return place
-
-
-def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
-    frames = []
-    while coro is not None:
-        frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
-        if frame is not None:
-            frames.append((frame, frame.f_lineno))
-        coro = getattr(coro, "cr_await", None) or getattr(coro, "gi_yieldfrom", None)
-    return frames
 
 
 def describe(waits: dict[Holder, list[_Wait]]) -> str:

@@ -81,7 +81,14 @@ class LeaseFailed(RuntimeError):
 
 
 class CallFailed(RuntimeError):
-    """The server of a call failed; the message has the type and text of its error."""
+    """The server of a call failed; the message has the type and text of its error.
+
+    `traceback` is the text of the server's traceback, "" where there is none.
+    """
+
+    def __init__(self, message: str = "", *, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
 
 
 class RequestFailed(CallFailed):

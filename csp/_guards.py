@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from signal import Signals
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from . import abc
 from ._latch import Flag, Latch
 
 if TYPE_CHECKING:
-    from ._compose import Running
+    from ._spawn import Running
 
 T = TypeVar("T")
 E_co = TypeVar("E_co", covariant=True)
@@ -21,7 +22,13 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Choice(NamedTuple, Generic[E_co, V_co]):
-    """What a selection committed: the guard you named, and the value received or sent."""
+    """What a selection committed: the guard you named, and the value received or sent.
+
+    >>> skip = Skip()
+    >>> guard, value = Choice(skip, None)
+    >>> guard is skip
+    True
+    """
 
     guard: E_co
     value: V_co
@@ -58,9 +65,13 @@ class OnChannel(Guard[Any, Any]):
         end: Any,
         mode: int,
         produce: Callable[[], Any] | None = None,
-        finish: Callable[[Any], Any] | None = None,
+        finish: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self.end, self.mode, self.produce, self.finish = end, mode, produce, finish
+
+    def on(self, end: Any) -> OnChannel:
+        """The same guard on another end."""
+        return OnChannel(end, self.mode, self.produce, self.finish)
 
 
 def _seconds(seconds: float, *, least: float) -> float:
@@ -72,7 +83,18 @@ def _seconds(seconds: float, *, least: float) -> float:
 
 
 class Timeout(Guard["Timeout", None]):
-    """Fires `seconds` (0 or more) after the start of each selection."""
+    """Fires `seconds` (0 or more) after the start of each selection.
+
+    Raises TypeError or ValueError for what cannot be waited for.
+
+    >>> import csp
+    >>> async def main() -> None:
+    ...     silence = csp.Timeout(0.01)
+    ...     choice = await csp.Alternation(silence).select()
+    ...     print(choice.guard is silence)
+    >>> csp.run(main)
+    True
+    """
 
     __slots__ = ("seconds",)
 
@@ -81,16 +103,31 @@ class Timeout(Guard["Timeout", None]):
 
 
 class Deadline(Guard["Deadline", None]):
-    """Fires once when `trio.current_time()` reaches `time`, then drops out."""
+    """Fires once when `trio.current_time()` reaches `time` (seconds), then drops out.
+
+    Raises TypeError for what is no number.
+
+    >>> Deadline(12.5).time
+    12.5
+    """
 
     __slots__ = ("time",)
 
     def __init__(self, time: float, /) -> None:
+        if not isinstance(time, (int, float)) or isinstance(time, bool) or math.isnan(time):
+            raise TypeError(f"a deadline is a time in seconds, not {time!r}")
         self.time = time
 
 
 class Every(Guard["Every", None]):
-    """Fires every `seconds` (more than 0), counted from the first selection."""
+    """Fires every `seconds` (more than 0), counted from the first selection.
+
+    A tick that comes late does not shift the next ones; missed ticks are not made up for.
+    Raises TypeError or ValueError for what cannot be waited for.
+
+    >>> Every(0.5).seconds
+    0.5
+    """
 
     __slots__ = ("due", "seconds")
 
@@ -100,29 +137,65 @@ class Every(Guard["Every", None]):
 
 
 class Skip(Guard["Skip", None]):
-    """Commits when nothing else is ready, wherever it stands."""
+    """Commits when nothing else is ready, wherever it stands.
+
+    >>> import csp
+    >>> async def main() -> None:
+    ...     numbers = csp.Channel(int, name="numbers")
+    ...     with numbers.sender(), numbers.receiver() as rx:
+    ...         guard, _ = await csp.Alternation(rx, csp.Skip()).select()
+    ...         print(type(guard).__name__)
+    >>> csp.run(main)
+    Skip
+    """
 
     __slots__ = ()
 
 
 class Wait(Guard["Wait[T]", T]):
-    """Fires once when a `Running` process has ended (value: its result) or a `Flag` is set."""
+    """Fires once when a `Running` process has ended (value: its result) or a `Flag` is set.
 
-    __slots__ = ("_what", "latch")
+    A process that failed raises its error in the selection.  Raises TypeError for anything else.
+
+    >>> import csp
+    >>> async def main() -> None:
+    ...     flag = csp.Flag()
+    ...     flag.set()
+    ...     print((await csp.Alternation(csp.Wait(flag)).select()).value)
+    >>> csp.run(main)
+    None
+    """
+
+    __slots__ = ("latch", "what")
 
     @overload
     def __init__(self: Wait[None], flag: Flag, /) -> None: ...
     @overload
     def __init__(self, process: Running[T], /) -> None: ...
     def __init__(self, what: Any, /) -> None:
-        latch = getattr(what, "_done", None) or getattr(what, "_latch", None)
+        latch = getattr(what, "_latch", None)
         if not isinstance(latch, Latch):
             raise TypeError(f"Wait takes a Flag or a running process, not {what!r}")
-        self._what, self.latch = what, latch
+        self.what: Any = what
+        self.latch = latch
 
-    def result(self) -> Any:
-        """The value of the process; raises its error."""
-        error = getattr(self._what, "_error", None)
-        if error is not None:
-            raise error
-        return getattr(self._what, "_value", None)
+
+class Signal(Guard["Signal", int]):
+    """Fires for each of the operating system's `signals` that arrives from the first selection on.
+
+    The value is the number of the signal.  While its alternation is open (see `close`) the signal
+    does nothing else: `Signal(signal.SIGINT)` takes Ctrl-C.  Works in the main thread only, as
+    Python delivers signals there: elsewhere the selection raises RuntimeError.  Raises TypeError
+    without a signal, ValueError for a number that is none.
+
+    >>> import signal
+    >>> Signal(signal.SIGINT).signals == (signal.SIGINT,)
+    True
+    """
+
+    __slots__ = ("signals",)
+
+    def __init__(self, *signals: int) -> None:
+        if not signals:
+            raise TypeError("write which signals: Signal(signal.SIGINT)")
+        self.signals = tuple(Signals(number) for number in signals)

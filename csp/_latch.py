@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._kernel import Kernel
 from ._offer import COMMITTED, Party, Watch
-from ._parking import Kernel, current_kernel
+from ._parking import current_kernel
 
 
 class Latch:
@@ -37,13 +38,7 @@ class Latch:
         for party in woken:
             party.queue, party.outcome = None, COMMITTED
         for watch in self.watches:
-            selector = watch.selector
-            selector.hints |= watch.bit
-            party_ = selector.party
-            if party_ is not None and selector.enabled & watch.bit:
-                selector.party, selector.chosen = None, watch
-                party_.outcome = COMMITTED
-                woken.append(party_)
+            watch.settle(COMMITTED, woken)
         if woken:
             current_kernel().wake_all(woken)
 
@@ -53,12 +48,14 @@ class Latch:
             return
         party = kernel.party()
         self.waiting[party] = None
-        party.queue = self  # type: ignore[assignment]
+        party.queue = self
         await kernel.park(party)
 
 
 class Flag:
     """Set once, never reset: tells any number of processes that something has happened.
+
+    Wait for it with the guard `Wait(flag)`.
 
     >>> done = Flag()
     >>> done.set()

@@ -8,13 +8,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
 
-import trio
-from trio.lowlevel import enable_ki_protection
-
-from ._end import Core, adopt
+from ._cargo import pack
+from ._core import Core
 from ._errors import ChannelEnded, EndOfChannel, LeaseFailed
-from ._offer import COMMITTED, EXTEND, LEASE, RECEIVE, Item, Party
-from ._parking import current_kernel
+from ._kernel import Scope
+from ._offer import EXTEND, LEASE, RECEIVE, Item, Party
+from ._parking import current_kernel, protected
 
 if TYPE_CHECKING:
     from ._channel import Receiver
@@ -24,7 +23,13 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Failed(NamedTuple, Generic[T]):
-    """What `channel.failed` carries: a value whose every lease failed."""
+    """What `channel.failed` carries: a value whose every lease failed.
+
+    `attempts` is how often it was tried, `errors` what each attempt raised.
+
+    >>> Failed("job 7", 1, (ValueError("no"),)).value
+    'job 7'
+    """
 
     value: T
     attempts: int
@@ -44,53 +49,32 @@ class Leases(Generic[T]):
 
     async def __anext__(self) -> Lease[T]:
         try:
-            return Lease(self._receiver, await take(self._receiver, LEASE))
+            return Lease(self._receiver, await self._receiver._take(LEASE))
         except EndOfChannel:
             raise StopAsyncIteration from None
 
 
-async def take(receiver: Receiver[Any], mode: int) -> Item:
-    """Receive a value that the channel keeps until it is settled."""
-    kernel = receiver._acting()
-    checkpoint = await kernel.before()
-    receiver._acting()
-    core = receiver._core
-    me = kernel.party()
-    me.side, me.mode, me.item = RECEIVE, mode, None
-    woken: list[Party] = []
-    settled = core.receive(me, woken)
-    kernel.wake_all(woken)
-    if settled:
-        if checkpoint and me.outcome is COMMITTED:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-    else:
-        core.enqueue(me)
-        me.end = receiver
-        try:
-            await kernel.park(me)
-        finally:
-            me.end = None
-    me.mode = 0
-    if me.outcome is not COMMITTED:
-        await receiver._fail(me.outcome)
-    item, me.item, me.value = me.item, None, None
-    assert item is not None
-    adopt(item.value, kernel.holder())
-    return item
-
-
-@enable_ki_protection
+@protected
 def settle(core: Core, item: Item, *, give_back: bool) -> None:
-    """The block that held `item` is over."""
+    """The block that held `item` is over; a value that goes back takes its ends along."""
+    if give_back and core.carries:
+        _take_ends_back(item)
     woken: list[Party] = []
     core.settle(item, woken, give_back=give_back)
     if woken:
         current_kernel().wake_all(woken)
 
 
-def _is_channel_end(error: BaseException) -> bool:
+def _take_ends_back(item: Item) -> None:
+    item.value, cargo = pack(item.value, check=False)
+    if cargo is not None:
+        cargo.settle(True)
+
+
+def is_channel_end(error: BaseException) -> bool:
+    """True for a ChannelEnded, and for a group of nothing else."""
     if isinstance(error, BaseExceptionGroup):
-        return all(_is_channel_end(part) for part in error.exceptions)
+        return all(is_channel_end(part) for part in error.exceptions)
     return isinstance(error, ChannelEnded)
 
 
@@ -98,7 +82,18 @@ class Lease(Generic[T_co]):
     """A value taken for work: `async with receiver.lease() as job:`.
 
     An Exception in the block is absorbed and gives the value back; after `max_attempts` it goes
-    to `channel.failed`, or LeaseFailed is raised here if nobody receives there.
+    to `channel.failed`, or LeaseFailed is raised here if nobody receives there.  A cancel, or a
+    `ChannelEnded` in the block, gives it back without counting the attempt and passes on.
+
+    >>> import csp
+    >>> async def main() -> None:
+    ...     jobs = csp.Channel(int, name="jobs", buffer=1)
+    ...     with jobs.sender() as tx, jobs.receiver() as rx:
+    ...         await tx.send(7)
+    ...         async with rx.lease() as job:
+    ...             print(job.value, job.attempt)
+    >>> csp.run(main)
+    7 1
     """
 
     __slots__ = ("_core", "_item", "_receiver")
@@ -113,7 +108,10 @@ class Lease(Generic[T_co]):
 
     @property
     def attempt(self) -> int:
-        """1 for the first time this value is leased, 2 for the second ..."""
+        """1 for the first time this value is leased, 2 for the second ...
+
+        RuntimeError outside of the block.
+        """
         return self._held().attempts
 
     def _held(self) -> Item:
@@ -123,7 +121,7 @@ class Lease(Generic[T_co]):
 
     async def __aenter__(self) -> Self:
         if self._item is None:
-            self._item = await take(self._receiver, LEASE)
+            self._item = await self._receiver._take(LEASE)
         return self
 
     async def __aexit__(
@@ -137,7 +135,7 @@ class Lease(Generic[T_co]):
         if error is None:
             settle(core, item, give_back=False)
             return False
-        if not isinstance(error, Exception) or _is_channel_end(error):
+        if not isinstance(error, Exception) or is_channel_end(error):
             item.attempts -= 1
             settle(core, item, give_back=True)
             return False
@@ -147,6 +145,7 @@ class Lease(Generic[T_co]):
             return True
         failed = core.failed
         if failed is not None and failed._core.ends[RECEIVE]:
+            _take_ends_back(item)
             _report(failed, item)
             settle(core, item, give_back=False)
             return True
@@ -157,8 +156,8 @@ class Lease(Generic[T_co]):
         ) from error
 
     def __del__(self) -> None:
-        if self._item is not None and self._item.attempts:
-            item, self._item = self._item, None
+        item, self._item = self._item, None
+        if item is not None:
             item.attempts -= 1
             try:
                 settle(self._core, item, give_back=True)
@@ -182,11 +181,11 @@ class Extended(Generic[T_co]):
     def __init__(self, receiver: Receiver[Any]) -> None:
         self._receiver = receiver
         self._item: Item | None = None
-        self._scope: trio.CancelScope | None = None
+        self._scope: Scope | None = None
 
     async def __aenter__(self) -> T_co:
-        item = self._item = await take(self._receiver, EXTEND)
-        self._scope = trio.CancelScope()
+        item = self._item = await self._receiver._take(EXTEND)
+        self._scope = current_kernel().scope()
         self._scope.__enter__()
         if item.sender is not None:
             item.cancel = self._scope.cancel

@@ -54,12 +54,14 @@ class Stream(Buffer):
         """A stream takes every record."""
         return False
 
-    def put(self, value: Any) -> None:
+    def put(self, value: Any) -> Any:
         """Store a record, dropping the oldest when there is no room."""
+        dropped = None
         if len(self.values) >= self.size:
-            self.values.popleft()
+            dropped = self.values.popleft()
             self.dropped += 1
         self.values.append(value)
+        return dropped
 
     def get(self) -> Any:
         """The oldest record, or first a `Dropped`."""

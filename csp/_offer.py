@@ -4,7 +4,7 @@ A *party* offers to communicate on one channel (a plain operation) or on several
 alternation, whose *watches* stand in the channels).  Offers that match commit together.
 
 Invariants of a `Party`:
-* `queue` is the channel whose waiting list it stands in, or None; it stands in one at most.
+* `queue` is where it waits (a channel, an alternation, a latch), or None; it waits in one at most.
 * it is withdrawn by unlinking it (O(1)); one that was committed stands in no list.
 * `outcome` is COMMITTED once its offer committed, another constant once its channel ended.
 """
@@ -13,35 +13,42 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._rendezvous import Rendezvous
+from typing import Any, Protocol
 
 SEND, RECEIVE = 0, 1  # the two sides of a channel
 
 TAKE, LEASE, EXTEND = 0, 1, 2  # what a receiver does with the value; the last two keep an `Item`
 UNTIL_END = 3  # a watch that never meets anybody: it waits for the end of the channel
+OFFER = 4  # a sender in an alternation: it does not wait for the end of an extended rendezvous
 
-COMMITTED, ENDED, POISONED, FAILED = "committed", "ended", "poisoned", "failed"
+COMMITTED, ENDED, POISONED, FAILED, CLOSED = "committed", "ended", "poisoned", "failed", "closed"
 
 next_ticket: Callable[[], int] = itertools.count(1).__next__
+
+
+class Line(Protocol):
+    """Where a party waits: a channel, an alternation, a latch."""
+
+    def unlink(self, party: Party, /) -> None:
+        """Forget a party that withdraws its offer."""
 
 
 class Item:
     """A value in a receiver's hands, or given back: the value and what happened to it so far.
 
-    `sender` is the party that stays engaged until the block of an extended rendezvous ends.
+    `sender` is the party that stays engaged until the block of an extended rendezvous ends;
+    `withdrawn`: it was cancelled before the block began, so nothing was sent.
     """
 
-    __slots__ = ("attempts", "cancel", "errors", "sender", "value")
+    __slots__ = ("attempts", "cancel", "errors", "sender", "value", "withdrawn")
 
     def __init__(self, value: Any) -> None:
         self.value = value
         self.attempts = 0
         self.errors: tuple[BaseException, ...] = ()
         self.sender: Party | None = None
-        self.cancel: Callable[[], object] | None = None
+        self.cancel: Callable[[], object] | None = None  # ends the block, once it has begun
+        self.withdrawn = False
 
 
 class Party:
@@ -65,7 +72,7 @@ class Party:
     def __init__(self) -> None:
         self.next: Party | None = None
         self.prev: Party | None = None
-        self.queue: Rendezvous | None = None
+        self.queue: Line | None = None
         self.side = SEND
         self.mode = TAKE
         self.ticket = 0
@@ -85,6 +92,8 @@ class Party:
             item.sender = None
             if item.cancel is not None:
                 item.cancel()
+            else:
+                item.withdrawn = True
 
 
 class Watch:
@@ -106,6 +115,28 @@ class Watch:
     ) -> None:
         self.selector, self.bit, self.side, self.mode = selector, bit, side, mode
         self.produce, self.end = produce, end
+
+    def waits(self, me: Party | None = None) -> bool:
+        """True if its selection waits and could commit it, unless that is `me`'s own."""
+        selector = self.selector
+        party = selector.party
+        return party is not None and party is not me and bool(selector.enabled & self.bit)
+
+    def choose(self) -> Party:
+        """Commit the waiting selection to it; returns the party to be woken."""
+        selector = self.selector
+        party = selector.party
+        assert party is not None
+        selector.party, selector.chosen = None, self
+        return party
+
+    def settle(self, outcome: Any, woken: list[Party]) -> None:
+        """Something happened to what it watches: end the selection, if one waits for it."""
+        self.selector.hints |= self.bit
+        if self.waits():
+            party = self.choose()
+            party.outcome = outcome
+            woken.append(party)
 
 
 class Selector:

@@ -14,7 +14,9 @@ Rules, each with a test of its own:
 * a cancel that arrives between commit and resume does not lose the value: the abort function
   answers FAILED, and the next park goes through trio (`recheck`), which delivers it.
 * user code is stepped unprotected from Ctrl-C, all else is protected.
-* the main task is never stepped by another; a context shared by two drivers is lent to nobody.
+* the main task is never stepped by another; a context shared by two drivers is lent to nobody;
+  nobody lends while an instrument watches task steps, or from a task whose coroutine was
+  replaced (greenback).
 * a pass of trio ends after `STEPS` steps or `SECONDS`, whoever hosts.
 """
 
@@ -22,13 +24,12 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import types
-import weakref
-from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar
-from time import perf_counter
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager
+from contextvars import copy_context
+from typing import Any, cast
 
 import trio
 from outcome import Error, Outcome, Value
@@ -42,8 +43,8 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from ._observe import Event, Kind
-from ._offer import Party
+from ._kernel import HOLDER, PARK, Holder, Kernel, Nursery, Scope, Waiting
+from ._offer import TAKE, Party
 
 try:  # private names: all of them or none (then no turn is lent)
     from trio._core._run import GLOBAL_RUN_CONTEXT, Task
@@ -56,51 +57,10 @@ try:  # private names: all of them or none (then no turn is lent)
 except (ImportError, AttributeError, ValueError):  # pragma: no cover - a later trio
     CAN_LEND = False
 
+protected = enable_ki_protection  # Ctrl-C does not cut what is marked so
+
 STEPS, SECONDS = 1000, 0.005  # of one pass
 OPERATION = 4  # an operation that does not park costs as much of the budget as 4 steps: 250 a pass
-
-
-class _Park:
-    """What a lent coroutine yields when it waits; `await PARK` allocates no generator."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return iter(_PARKED)  # type: ignore[return-value]
-
-
-PARK = _Park()
-_PARKED = (PARK,)
-
-
-NO_DRIVER: Any = None
-
-
-class Holder:
-    """Who holds ends: a running process (or main, or the maker of ends in a plain trio task)."""
-
-    __slots__ = (
-        "driver",
-        "ends",
-        "kernel",
-        "name",
-        "parent",
-        "place",
-        "scope",
-        "task",
-    )
-
-    def __init__(self, kernel: Kernel, name: str, place: str = "", parent: Holder | None = None):
-        self.kernel = kernel
-        self.name, self.place, self.parent = name, place, parent
-        self.driver: Driver = NO_DRIVER  # set while a driver steps it
-        self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
-        self.task: Any = None  # the trio task that runs it
-        self.scope: Any = None  # the cancel status around it: deadlines inside are its own
-
-    def path(self) -> str:
-        """Its name behind the names of those who started it: `main.worker`."""
-        return self.name if self.parent is None else f"{self.parent.path()}.{self.name}"
 
 
 class TaskParty(Party):
@@ -122,6 +82,7 @@ class Driver(Party):
         "foreign",
         "holder",
         "lendable",
+        "outer",
         "recheck",
         "run",
         "settled",
@@ -132,6 +93,7 @@ class Driver(Party):
         super().__init__()
         self.holder, self.coro = holder, coro
         self.task = current_task()
+        self.outer = self.task.coro  # another one later: somebody else steps our task
         self.run = self.task.context.run
         self.lendable = lendable
         self.settled = False  # woken while trio is about to resume it
@@ -139,84 +101,66 @@ class Driver(Party):
         self.foreign = False  # waits on a trio trap that a lent step met
 
 
-NOBODY: ContextVar[Holder | None] = ContextVar("csp holder", default=None)
+class TrioKernel(Kernel):
+    """The kernel of a trio run."""
 
-
-class Kernel:
-    """All state of one run.
-
-    `hook` (None, or a function of one event) and `current` are looked at by the hot paths.
-    """
-
-    __slots__ = (
-        "budget",
-        "clock",
-        "contexts",
-        "current",
-        "deadline",
-        "holders",
-        "hook",
-        "hooks",
-        "judge",
-        "lend",
-        "lent_steps",
-        "parked",
-        "producing",
-        "ready",
-        "run_context",
-    )
+    __slots__ = ("contexts", "lend", "lent_steps", "parked", "run_context", "watched")
 
     def __init__(self) -> None:
-        self.current: Holder | None = None
-        self.ready: deque[Driver] = deque()
-        self.hook: Callable[[Event], object] | None = None
-        self.hooks: tuple[Callable[[Event], object], ...] = ()
+        super().__init__()
         self.budget = STEPS
-        self.clock = perf_counter
-        self.deadline = 0.0
         self.lend = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
+        self.watched = False  # an instrument watches the steps of tasks
         self.lent_steps = 0
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
-        self.holders: set[Holder] = set()  # the running processes
-        self.parked: dict[Any, TaskParty] = {}  # what plain trio tasks wait for
-        self.judge: Callable[[bool], object] | None = None  # looks for deadlocks
-        self.producing = False  # a `produce` runs: nothing may communicate
+        self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
         self.run_context: dict[str, Any] = GLOBAL_RUN_CONTEXT.__dict__ if CAN_LEND else {}
         trio.lowlevel.add_instrument(_Pass(self))
 
-    def begin(self, holder: Holder) -> None:
-        """`holder` runs in the current task from now on."""
-        holder.task = current_task()
-        holder.scope = getattr(holder.task, "_cancel_status", None)
-        self.holders.add(holder)
-
-    def holder(self) -> Holder | None:
-        """The holder that acts now: the running process, or the one whose nursery we are in."""
-        return self.current or _holder.get()
-
-    def tell(self, kind: Kind, channel: str = "", side: str = "", detail: str = "") -> None:
-        """Report an event to the hook; called only while there is one."""
-        if self.hook is not None:
-            holder = self.holder()
-            name = holder.path() if holder is not None else ""
-            self.hook(Event(kind, name, channel, side, detail, trio.current_time()))
-
-    # --- waiting ---------------------------------------------------------------------------
+    # --- offers ----------------------------------------------------------------------------
 
     def party(self) -> Party:
         """A party for the one operation that the caller is about to begin."""
         holder = self.current
         if holder is not None:
-            driver = holder.driver
+            driver: Driver = holder.driver
             driver.outcome = driver.item = driver.engaged = None
-            driver.mode = 0
+            driver.mode = TAKE
             return driver
         return TaskParty()
 
-    @enable_ki_protection
-    async def park(self, party: Party) -> None:
-        """Wait until `party` is settled; a cancel withdraws its offer."""
-        if type(party) is Driver:
+    async def before(self) -> bool:
+        """Called first in each operation; True if `after` must follow when it did not park.
+
+        In a plain trio task every operation is a full checkpoint; in a process only one whose
+        pass is over.  A pending cancel strikes here, before anything is committed.
+        """
+        holder = self.current
+        if holder is None:
+            holder = HOLDER.get()
+            if holder is None or holder.task is not current_task():
+                await trio.lowlevel.checkpoint_if_cancelled()
+                return True
+        self.budget -= OPERATION
+        if self.budget <= 0 or self.clock() > self.deadline:
+            await trio.lowlevel.checkpoint()
+        return False
+
+    async def after(self) -> None:
+        """What was committed stays so; let others run."""
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def cancel_point(self) -> None:
+        """A pending cancel strikes here; nothing else happens."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+
+    @protected
+    async def park(self, party: Party, deadline: float = math.inf) -> None:
+        """Wait until `party` is settled, or `now()` reaches `deadline`; a cancel withdraws it."""
+        if deadline != math.inf:
+            with trio.CancelScope(deadline=deadline):
+                await self.park(party)
+        elif type(party) is Driver:
             await PARK
         else:
             assert isinstance(party, TaskParty)
@@ -226,7 +170,7 @@ class Kernel:
             finally:
                 del self.parked[party.task]
 
-    @enable_ki_protection
+    @protected
     def wake(self, party: Party) -> None:
         """Resume a party that was settled."""
         if type(party) is Driver:
@@ -243,39 +187,104 @@ class Kernel:
                 party.settled = True
                 reschedule(party.task)
 
-    @enable_ki_protection
-    def wake_all(self, woken: list[Party]) -> None:
-        """Resume all of them, in order."""
-        for party in woken:
-            self.wake(party)
+    @protected
+    def produce_for(self, party: Party, produce: Callable[[], Any]) -> Any:
+        """Call `produce()` in the process of `party`, which waits.
 
-    async def before(self) -> bool:
-        """Called first in each operation; True if `after` must follow when it did not park.
-
-        In a plain trio task every operation is a full checkpoint; in a process only one whose
-        pass is over.  A pending cancel strikes here, before anything is committed.
+        Its context is copied, as it may be entered already: below us on the stack, if it hosts.
         """
-        holder = self.current
-        if holder is None:
-            holder = _holder.get()
-            if holder is None or holder.task is not current_task():
-                await trio.lowlevel.checkpoint_if_cancelled()
-                return True
-        self.budget -= OPERATION
-        if self.budget <= 0 or self.clock() > self.deadline:
-            await trio.lowlevel.checkpoint()
-        return False
+        assert isinstance(party, (Driver, TaskParty))
+        current, task = self.current, self.run_context.get("task")
+        self.current = party.holder if isinstance(party, Driver) else None
+        if CAN_LEND:
+            self.run_context["task"] = party.task
+        try:
+            return party.task.context.copy().run(produce)
+        finally:
+            self.current = current
+            if CAN_LEND:
+                self.run_context["task"] = task
+
+    # --- trio's own ------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The time of trio's clock, in seconds."""
+        return trio.current_time()
+
+    def scope(self) -> Scope:
+        """A cancel scope."""
+        return trio.CancelScope()
+
+    def nursery(self) -> AbstractAsyncContextManager[Nursery]:
+        """A nursery."""
+        return trio.open_nursery()
+
+    def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> Scope:
+        """Run `function()` in a system task with the context of the caller."""
+        scope = trio.CancelScope()
+
+        async def body() -> None:
+            with scope:
+                await function()
+
+        trio.lowlevel.spawn_system_task(body, context=copy_context())
+        return scope
+
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` in a coming pass, outside of all processes."""
+        trio.lowlevel.current_trio_token().run_sync_soon(function, *args)
+
+    def token(self) -> Any:
+        """The trio token of this run."""
+        return trio.lowlevel.current_trio_token()
+
+    # --- processes -------------------------------------------------------------------------
+
+    async def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Any:
+        """Run the coroutine of a process in this trio task, lending and borrowing turns."""
+        task = holder.task = current_task()
+        holder.scope = getattr(task, "_cancel_status", None)
+        self.holders.add(holder)
+        try:
+            outer = self.current
+            if outer is not None:  # awaited in the coroutine of another process
+                driver = holder.driver = outer.driver
+                driver.holder = self.current = holder
+                try:
+                    return await coro
+                finally:
+                    driver.holder = self.current = outer
+            if not self._may_drive(task):
+                return await coro
+            key = id(task.context)
+            self.contexts.add(key)
+            try:
+                return await drive(self, Driver(holder, coro, _is_lendable(task)))
+            finally:
+                self.contexts.discard(key)
+        finally:
+            self.holders.discard(holder)
+
+    def _may_drive(self, task: trio.lowlevel.Task) -> bool:
+        return self.lend and not self._is_watched(task) and id(task.context) not in self.contexts
+
+    def _is_watched(self, task: trio.lowlevel.Task) -> bool:
+        """True if an instrument would miss the steps that are lent."""
+        hooks = getattr(task._runner, "instruments", ())
+        self.watched = "before_task_step" in hooks or "after_task_step" in hooks
+        return self.watched
 
     # --- lending the turn ------------------------------------------------------------------
 
-    @enable_ki_protection
+    @protected
     def give_to_trio(self, driver: Driver, told: Outcome[Any] | None = None) -> None:
+        """Trio resumes `driver`, which finds there what it was `told`."""
         driver.lent = False
         if told is None:
             driver.settled = True
         reschedule(driver.task, Value(None) if told is None else told)
 
-    @enable_ki_protection
+    @protected
     def spill(self, host: Driver | None) -> None:
         """Control goes to trio: whoever is ready is resumed by trio itself."""
         self.current = None
@@ -292,17 +301,18 @@ class Kernel:
         return (
             bool(self.ready)
             and self.budget > 0
+            and not self.watched
             and not driver.task._cancel_status.effectively_cancelled
         )
 
-    @enable_ki_protection
+    @protected
     def lend_turn(self, host: Driver) -> bool:
         """Step ready processes; True as soon as `host` itself is ready."""
         ready, context = self.ready, self.run_context
         clock, deadline, steps = self.clock, self.deadline, 0
         try:
             while ready and self.budget > 0:
-                driver = ready.popleft()
+                driver: Driver = ready.popleft()
                 if driver is host:
                     return True
                 if not driver.lendable:
@@ -340,11 +350,41 @@ class Kernel:
             context["task"] = host.task
         return False
 
+    # --- for who looks for deadlocks -------------------------------------------------------
+
+    def waiting(self) -> list[Waiting]:
+        """All trio tasks that act for processes, and what each of them waits for."""
+        found: list[Waiting] = []
+        root = trio.lowlevel.current_root_task()
+        pending = [root] if root is not None else []
+        while pending:
+            task = pending.pop()
+            nurseries = task.child_nurseries
+            for nursery in nurseries:
+                pending.extend(nursery.child_tasks)
+            context: Any = task.context
+            holder: Holder | None = context.get(HOLDER)
+            if holder is None or holder not in self.holders:
+                continue
+            driver = holder.driver
+            if driver is not None and driver.task is task and task.coro is driver.outer:
+                party = driver if driver.lent else None
+                place = _line_of(_frames(driver.coro))
+            else:
+                party = self.parked.get(task)
+                place = _line_of(task.iter_await_frames())
+            children = None
+            if nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False):
+                children = tuple(nurseries[-1].child_tasks)
+            timed = _within_deadline(task, holder)
+            found.append(Waiting(task, holder, party, children, timed, place))
+        return found
+
 
 class _Pass(trio.abc.Instrument):
     """Renews the budget at each pass of trio."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: TrioKernel) -> None:
         self._kernel = kernel
         kernel.deadline = kernel.clock() + SECONDS
 
@@ -353,6 +393,10 @@ class _Pass(trio.abc.Instrument):
         kernel = self._kernel
         kernel.budget = STEPS
         kernel.deadline = kernel.clock() + SECONDS
+        if kernel.lend:
+            root = trio.lowlevel.current_root_task()
+            if root is not None:
+                kernel._is_watched(root)
 
     def before_io_wait(self, timeout: float) -> None:
         """The pass is over; a positive `timeout` means that trio is idle."""
@@ -361,13 +405,13 @@ class _Pass(trio.abc.Instrument):
             judge(timeout > 0)
 
 
-def waiting_in_nursery(task: trio.lowlevel.Task) -> bool:
-    """True if a task waits at the end of a nursery for its children."""
-    nurseries = task.child_nurseries
-    return bool(nurseries) and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
+def _is_lendable(task: trio.lowlevel.Task) -> bool:
+    """The main task is not: trio delivers Ctrl-C to it."""
+    nursery = task.parent_nursery
+    return nursery is not None and nursery.parent_task is not trio.lowlevel.current_root_task()
 
 
-def within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
+def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
     """True if a deadline entered inside the process will end the wait of its task."""
     status = getattr(task, "_cancel_status", None)
     while status is not None and status is not holder.scope:
@@ -377,21 +421,71 @@ def within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
     return False
 
 
-_kernel: RunVar[Kernel] = RunVar("csp kernel")
-_holder = NOBODY
+def _line_of(frames: Any) -> str:
+    """file.py:line of the innermost frame of user code."""
+    place = ""
+    for frame, line in frames:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in ("csp", "trio", "contextlib"):
+            place = f"{os.path.basename(frame.f_code.co_filename)}:{line}"
+    return place
+
+
+def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
+    """The frames of a parked coroutine, from its outside inwards."""
+    frames = []
+    while coro is not None:
+        frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
+        if frame is not None:
+            frames.append((frame, frame.f_lineno))
+        coro = getattr(coro, "cr_await", None) or getattr(coro, "gi_yieldfrom", None)
+    return frames
+
+
+# --- which kernel ----------------------------------------------------------------------------
+
+_of_run: RunVar[TrioKernel] = RunVar("csp kernel")
+_of_thread = threading.local()  # `.kernel`: one that is not trio's
 
 
 def current_kernel() -> Kernel:
     """The kernel of this run; made when first needed.
 
-    Raises RuntimeError outside of a trio run.
+    Raises RuntimeError outside of a run.
     """
+    kernel = getattr(_of_thread, "kernel", None)
+    if kernel is not None:
+        return cast(Kernel, kernel)
+    return trio_kernel()
+
+
+def trio_kernel() -> TrioKernel:
+    """The kernel of the present trio run; RuntimeError outside of one."""
     try:
-        return _kernel.get()
+        return _of_run.get()
     except LookupError:
-        kernel = Kernel()
-        _kernel.set(kernel)
+        kernel = TrioKernel()
+        _of_run.set(kernel)
         return kernel
+
+
+def install(kernel: Kernel | None) -> None:
+    """Make `kernel` the one of this thread, instead of trio's; None: trio's again."""
+    _of_thread.kernel = kernel
+
+
+def unprotected(function: Any) -> None:
+    """Let Ctrl-C stop the code of a user's function, wherever it is called from."""
+    while hasattr(function, "func"):  # functools.partial
+        function = function.func
+    if hasattr(function, "__code__"):
+        disable_ki_protection(function)
+
+
+@disable_ki_protection
+async def await_unprotected(what: Awaitable[Any]) -> Any:
+    """Await what a user gave us, where Ctrl-C may stop it."""
+    return await what
 
 
 @disable_ki_protection
@@ -399,7 +493,7 @@ def _step(send: Callable[[Any], Any], value: Any) -> Any:
     return send(value)
 
 
-@enable_ki_protection
+@protected
 async def _park_task(party: TaskParty) -> None:
     def abort(_raise_cancel: Any) -> Abort:
         if party.settled:  # pragma: no cover - trio clears the function when rescheduling
@@ -411,9 +505,9 @@ async def _park_task(party: TaskParty) -> None:
         await wait_task_rescheduled(abort)
 
 
-@enable_ki_protection
+@protected
 @types.coroutine
-def drive(kernel: Kernel, driver: Driver) -> Generator[Any, Any, Any]:
+def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     """The trio-facing coroutine of a process: steps its own, then lends the turn."""
 
     def abort(_raise_cancel: Any) -> Abort:
@@ -424,11 +518,13 @@ def drive(kernel: Kernel, driver: Driver) -> Generator[Any, Any, Any]:
         driver.withdraw()
         return Abort.SUCCEEDED
 
+    driver.holder.driver = driver
+    task, outer = driver.task, driver.outer
     send, throw = driver.coro.send, driver.coro.throw
     argument: Any = None
     error: BaseException | None = None
     while True:
-        kernel.current = driver.holder
+        kernel.current = driver.holder if task.coro is outer else None
         driver.settled = False
         try:
             if error is None:
@@ -483,28 +579,3 @@ def drive(kernel: Kernel, driver: Driver) -> Generator[Any, Any, Any]:
                 error = caught
             if message is _CHECKPOINT and driver.settled:
                 argument = None
-
-
-def can_drive(kernel: Kernel) -> bool:
-    """True if the current task may be wrapped in a driver."""
-    if not kernel.lend or kernel.current is not None:
-        return False
-    task = current_task()
-    return id(task.context) not in kernel.contexts and not (
-        {"before_task_step", "after_task_step"} & set(task._runner.instruments)
-    )
-
-
-async def run_driven(kernel: Kernel, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Any:
-    """Run the coroutine of a process in this task, lending and borrowing turns."""
-    task = current_task()
-    nursery = task.parent_nursery
-    main = nursery is None or nursery.parent_task is trio.lowlevel.current_root_task()
-    driver = Driver(holder, coro, lendable=not main)
-    holder.driver = driver
-    key = id(task.context)
-    kernel.contexts.add(key)
-    try:
-        return await drive(kernel, driver)
-    finally:
-        kernel.contexts.discard(key)

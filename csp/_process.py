@@ -1,43 +1,46 @@
-"""Processes: what a call of a `@process` function describes, and how a description is run.
+"""Processes: descriptions of what is to run, what they claim, and how several run side by side.
 
 Invariants:
 * a `Process` is run at most once: its `_state` goes from NEW to RUN or DROPPED.
 * an end that it claims is moved to its holder when it starts; if other claims on the same
-  handle are left (later steps of a `Seq`), it gets a clone and the last claim the handle.
-* when its coroutine has ended, all ends of its holder are retired.
+  handle are left (later steps of a `Seq`), it gets a twin and the last claim the handle.
+* when one of several fails, the others are cancelled before the failed one retires its ends, so
+  that nobody mistakes the failure for a quiet end.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import warnings
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from typing import Any, Self, TypeVar, cast
 
-from trio.lowlevel import enable_ki_protection
+from ._end import End
+from ._errors import EndClosed
+from ._kernel import Holder
+from ._parking import current_kernel
+from ._places import place_of_caller
 
-from . import _wiring
-from ._end import CLOSED, _End, map_ends, place_of_caller
-from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
-from ._parking import Holder, _holder, can_drive, current_kernel, run_driven
-
-P = ParamSpec("P")
-R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 NEW, RUN, DROPPED = "new", "run", "dropped"
-QUIET = (EndOfChannel, NoReceivers, Poisoned)
 
 
 class Process(Coroutine[Any, Any, R_co]):
     """A described process: run it with `await`, `Par`, `Seq`, `Spawn`, `run` or a nursery.
 
-    Made by calling a `@process` function.  Nothing runs until then, and it runs once.
+    Made by calling a `@process` function.  Nothing runs until then, and it runs once; a second
+    time raises RuntimeError.  `3 * p` describes three copies side by side.
+
+    >>> import csp
+    >>> @csp.process
+    ... async def square(n: int) -> int:
+    ...     return n * n
+    >>> csp.run(3 * square(2))
+    [4, 4, 4]
     """
 
     __slots__ = (
-        "__weakref__", "_claims", "_coro", "_part_of", "_state", "name", "place",
+        "__weakref__", "_claims", "_coro", "_label", "_part_of", "_state", "name", "place",
     )  # fmt: skip
     _sequential = False
 
@@ -45,14 +48,15 @@ class Process(Coroutine[Any, Any, R_co]):
         self.name = name  # for messages
         self.place = place  # file.py:line of the call
         self._state = NEW
-        self._claims: list[_End] = []
+        self._claims: list[End] = []
         self._part_of: Process[Any] | None = None
+        self._label = ""  # its place in what it is part of: `par[2]`
         self._coro: Coroutine[Any, Any, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<process {self.name} ({self.place})>"
 
-    def named(self, name: str, /) -> Process[R_co]:
+    def named(self, name: str, /) -> Self:
         """Give it another name for messages, and return it."""
         self.name = name
         return self
@@ -70,6 +74,23 @@ class Process(Coroutine[Any, Any, R_co]):
         """Another description of the same, with clones of its ends."""
         raise NotImplementedError
 
+    def _when_failing(self, cancel_others: Callable[[], object]) -> None:
+        """Call `cancel_others()` when it fails, before its ends retire."""
+        for part in self._parts():
+            part._when_failing(cancel_others)
+
+    def _dismiss(self) -> None:
+        """It is about to be cancelled on purpose: its ends retire without a cause."""
+        for part in self._parts():
+            part._dismiss()
+
+    def _be_outermost(self) -> None:
+        """It is the main process of a run, which never ends quietly."""
+
+    def _holders(self) -> list[Holder]:
+        """Who runs it now."""
+        return [holder for part in self._parts() for holder in part._holders()]
+
     # --- claims ----------------------------------------------------------------------------
 
     def _leaves(self) -> list[Process[Any]]:
@@ -83,21 +104,37 @@ class Process(Coroutine[Any, Any, R_co]):
                 for other in end._claims:
                     if other is leaf or other._state == DROPPED:
                         continue
-                    if not _in_turn(leaf, other, self) and (whole or _below(other, self)):
+                    if not _in_turn(leaf, other) and (whole or _below(other, self)):
                         raise EndClosed(
                             f"`{end._core.name}`'s {end._what} was given to `{leaf.name}` at "
                             f"{leaf.place} and to `{other.name}` at {other.place}: "
                             f"`.clone()` it for one of them"
                         )
 
-    def _adopt(self, part: Process[Any]) -> None:
+    def _pass_on(self, holder: Holder) -> None:
+        """It was given to a process: that one holds what it claims, until it runs."""
+        for leaf in self._leaves():
+            for end in leaf._claims:
+                end._pass_on(holder)
+
+    def _adopt(self, part: Process[Any], label: str) -> None:
         """`part` will be run by this process, and by nobody else."""
         part._begin_use()
-        part._part_of = self
+        part._part_of, part._label = self, label
 
     def _begin_use(self) -> None:
         if self._state != NEW or self._part_of is not None:
             raise RuntimeError(f"process `{self.name}` ({self.place}) was run or composed already")
+
+    def _path_label(self) -> str:
+        """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
+        labels = []
+        at: Process[Any] | None = self
+        while at is not None:
+            if at._label:
+                labels.append(at._label)
+            at = at._part_of
+        return ".".join(reversed(labels))
 
     def _drop(self) -> None:
         """It will never run: retire what it claims."""
@@ -106,14 +143,15 @@ class Process(Coroutine[Any, Any, R_co]):
             for part in self._parts():
                 part._drop()
             for end in self._claims:
-                end._claims.remove(self)
+                if self in end._claims:  # not if it retired together with its owner
+                    end._claims.remove(self)
                 if not end._claims:
                     end._story = f"process `{self.name}` ({self.place}) was never run"
                     end._retire()
             self._claims = []
 
     def __del__(self) -> None:
-        if self._state == NEW and self._part_of is None:
+        if getattr(self, "_state", None) == NEW and self._part_of is None:
             warnings.warn(
                 f"process `{self.name}` ({self.place}) was never run; "
                 f"`await` it or give it to `Par`",
@@ -139,7 +177,7 @@ class Process(Coroutine[Any, Any, R_co]):
         return self._coro
 
     def send(self, value: Any, /) -> Any:
-        """Step it as a bare coroutine."""
+        """Step it as a bare coroutine; raises what it raises, StopIteration at its end."""
         return self._coroutine().send(value)
 
     def throw(self, *args: Any) -> Any:
@@ -154,7 +192,7 @@ class Process(Coroutine[Any, Any, R_co]):
             self._drop()
 
     def __rmul__(self, n: int, /) -> Process[list[R_co]]:
-        return cast("Process[list[R_co]]", _Copies(n, self, place_of_caller()))
+        return cast("Process[list[R_co]]", Copies(n, self, place_of_caller()))
 
 
 def _below(part: Process[Any], whole: Process[Any]) -> bool:
@@ -164,7 +202,7 @@ def _below(part: Process[Any], whole: Process[Any]) -> bool:
     return at is not None
 
 
-def _in_turn(a: Process[Any], b: Process[Any], root: Process[Any]) -> bool:
+def _in_turn(a: Process[Any], b: Process[Any]) -> bool:
     """True if the lowest composition that holds both is a `Seq`."""
     above = []
     at: Process[Any] | None = a
@@ -179,160 +217,27 @@ def _in_turn(a: Process[Any], b: Process[Any], root: Process[Any]) -> bool:
     return False
 
 
-class Leaf(Process[R_co]):
-    """A called `@process` function."""
-
-    __slots__ = ("_arguments", "_of", "dismissed", "holder", "on_failure", "outermost")
-
-    def __init__(self, of: _Function, arguments: inspect.BoundArguments, place: str) -> None:
-        super().__init__(of.name, place)
-        self._of, self._arguments = of, arguments
-        self.holder: Holder | None = None
-        self.dismissed = False  # cancelled on purpose: its ends retire without a cause
-        self.outermost = False  # the main process of `csp.run`: never ends quietly
-        self.on_failure: Callable[[], object] | None = None  # called before the ends retire
-        self._claim()
-
-    def _claim(self) -> None:
-        found: list[_End] = []
-
-        def note(end: _End) -> _End:
-            if end._owner is CLOSED:
-                raise EndClosed(end._why_closed())
-            found.append(end)
-            return end
-
-        map_ends(tuple(self._arguments.args), note)
-        map_ends(dict(self._arguments.kwargs), note)
-        for end in found:
-            if found.count(end) > 1:
-                raise EndClosed(
-                    f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
-                    f"twice: `.clone()` it for one of them"
-                )
-        self._claims = found
-        for end in found:
-            end._claims.append(self)
-
-    def _copy(self) -> Process[R_co]:
-        def cloned(end: _End) -> _End:
-            new = type(end)(end._core, None, given=True)
-            new._owner = end._owner
-            return new
-
-        signature = self._arguments.signature
-        args = map_ends(tuple(self._arguments.args), cloned)
-        kwargs = map_ends(dict(self._arguments.kwargs), cloned)
-        return Leaf(self._of, signature.bind(*args, **kwargs), self.place)
-
-    def _take(self, holder: Holder) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments, with new handles owned by `holder`."""
-
-        def take(end: _End) -> _End:
-            end._claims.remove(self)
-            if end._claims:  # a later step has it after us
-                new = type(end)(end._core, holder, given=True)
-                return new
-            story = f"you gave `{end._core.name}`'s {end._what} to `{self.name}` at {self.place}; "
-            end._story = story + "`.clone()` it to keep one"
-            return cast(_End, end._move(holder))
-
-        args = map_ends(tuple(self._arguments.args), take)
-        kwargs = map_ends(dict(self._arguments.kwargs), take)
-        self._claims = []
-        return args, kwargs
-
-    async def _run(self) -> Any:
-        kernel = current_kernel()
-        self._state = RUN
-        parent = kernel.holder()
-        holder = self.holder = Holder(kernel, self.name, self.place, parent)
-        kernel.begin(holder)
-        args, kwargs = self._take(holder)
-        del self._arguments
-        driven = kernel.current
-        if driven is not None:  # inline, in the coroutine of another process
-            driver = holder.driver = driven.driver
-            assert driver is not None
-            driver.holder = kernel.current = holder
-            try:
-                return await self._live(holder, args, kwargs)
-            finally:
-                driver.holder = kernel.current = driven
-        coro = self._live(holder, args, kwargs)
-        if can_drive(kernel):
-            return await run_driven(kernel, holder, coro)
-        return await coro
-
-    @enable_ki_protection
-    async def _live(self, holder: Holder, args: Any, kwargs: Any) -> Any:
-        token = _holder.set(holder)
-        kernel = holder.kernel
-        if kernel.hook is not None:
-            kernel.tell("started", detail=self.place)
-        try:
-            result = await self._of.function(*args, **kwargs)
-        except BaseException as error:
-            if self._ends_quietly(holder, error):
-                self._pass_poison(holder, error)
-                retire_all(holder, None)
-                return None
-            if isinstance(error, Exception):
-                error.add_note(f"in process `{self.name}` ({self.place})")
-            if self.on_failure is not None:
-                self.on_failure()
-            self._pass_poison(holder, error)
-            retire_all(holder, None if self.dismissed else error)
-            raise
-        else:
-            retire_all(holder, None)
-            return result
-        finally:
-            if kernel.hook is not None:
-                kernel.tell("ended")
-            kernel.holders.discard(holder)
-            _holder.reset(token)
-
-    def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:
-        if not self._of.quiet or self.outermost:
-            return False
-        return all(
-            isinstance(leaf, QUIET)
-            and isinstance(leaf.end, _End)
-            and leaf.end._given
-            and holder in (leaf.end._owner, leaf.end._last)
-            for leaf in leaves_of(error)
-        )
-
-    def _pass_poison(self, holder: Holder, error: BaseException) -> None:
-        poison = [leaf for leaf in leaves_of(error) if isinstance(leaf, Poisoned)]
-        if poison and self._of.passes_poison:
-            for end in ends_of(holder):
-                end._poison(poison[0].reason, poison[0].who)
+async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:
+    """Run all; when one fails cancel the others and raise a group."""
+    parts = tuple(parts)
+    results: list[Any] = [None] * len(parts)
+    kernel = current_kernel()
+    if not parts:
+        await kernel.cancel_point()
+        await kernel.after()
+        return results
+    async with kernel.nursery() as nursery:
+        for i, part in enumerate(parts):
+            part._when_failing(nursery.cancel_scope.cancel)
+            nursery.start_soon(_run_one, part, results, i, name=part.name)
+    return results
 
 
-def leaves_of(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group, or the one."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for part in error.exceptions for leaf in leaves_of(part)]
-    return [error]
+async def _run_one(part: Process[Any], results: list[Any], i: int) -> None:
+    results[i] = await part._run()
 
 
-def ends_of(holder: Holder) -> list[_End]:
-    """The ends that a holder holds."""
-    return [end for ref in list(holder.ends.values()) if (end := ref()) is not None]
-
-
-@enable_ki_protection
-def retire_all(holder: Holder, cause: BaseException | None) -> None:
-    """The process has ended: its ends retire, with the cause if it failed."""
-    for end in ends_of(holder):
-        for claim in list(end._claims):
-            end._claims.remove(claim)
-        end._retire(cause)
-
-
-class _Copies(Process[Any]):
+class Copies(Process[Any]):
     """`n * p`: side by side; a list of the results."""
 
     __slots__ = ("copies",)
@@ -342,15 +247,18 @@ class _Copies(Process[Any]):
             raise TypeError(f"n * process needs an int, not {n!r}")
         if n < 0:
             raise ValueError(f"{n} copies of a process cannot be run")
-        self.copies: tuple[Process[Any], ...] = ()
-        super().__init__(f"{n} * {of.name}", place)
         of._begin_use()
+        super().__init__(f"{n} * {of.name}", place)
         if n == 0:
             of._drop()
+            self._adopt_all(())
         else:
-            self.copies = (of, *(of._copy() for _ in range(n - 1)))
-        for part in self.copies:
-            self._adopt(part)
+            self._adopt_all((of, *(of._copy() for _ in range(n - 1))))
+
+    def _adopt_all(self, copies: tuple[Process[Any], ...]) -> None:
+        self.copies = copies
+        for i, part in enumerate(copies):
+            self._adopt(part, f"copy[{i}]")
 
     def _parts(self) -> tuple[Process[Any], ...]:
         return self.copies
@@ -359,72 +267,11 @@ class _Copies(Process[Any]):
         return [leaf for part in self.copies for leaf in part._leaves()]
 
     def _copy(self) -> Process[Any]:
-        new = _Copies.__new__(_Copies)
+        new = Copies.__new__(Copies)
         Process.__init__(new, self.name, self.place)
-        new.copies = tuple(part._copy() for part in self.copies)
-        for part in new.copies:
-            new._adopt(part)
+        new._adopt_all(tuple(part._copy() for part in self.copies))
         return new
 
     async def _run(self) -> list[Any]:
-        from ._compose import run_side_by_side
-
         self._state = RUN
         return await run_side_by_side(self.copies)
-
-
-class _Function:
-    """A `@process` function: calling it describes a process."""
-
-    def __init__(self, function: Any, name: str, passes_poison: bool) -> None:
-        if not inspect.iscoroutinefunction(function):
-            raise TypeError(f"@process needs an `async def` function, not {function!r}")
-        self.function = function
-        self.name = name or function.__name__
-        self.passes_poison = passes_poison
-        self.signature = inspect.signature(function)
-        returns = self.signature.return_annotation
-        self.quiet = returns in (inspect.Signature.empty, None, "None", type(None))
-        functools.update_wrapper(self, function)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Process[Any]:
-        place = place_of_caller()
-        try:
-            arguments = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}() at {place}: {error}") from None
-        _wiring.check_call(self.function, arguments, place)
-        return Leaf(self, arguments, place)
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
-
-    def __repr__(self) -> str:
-        return f"<process function {self.name}>"
-
-
-class _Decorate(Protocol):
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Process[R]]: ...
-
-
-@overload
-def process(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Process[R]]: ...
-@overload
-def process(*, passes_poison: bool = ..., name: str = ...) -> _Decorate: ...
-def process(fn: Any = None, /, *, passes_poison: bool = True, name: str = "") -> Any:
-    """Make an `async def` function a process: calling it describes one, and runs nothing.
-
-    `passes_poison=False`: a process ended by poison does not poison its other ends.
-    `name` is used in messages instead of the function's name.  The call raises WiringError if
-    an end does not fit its annotation, EndClosed if an end is not yours to give.
-
-    >>> @process
-    ... async def hello(who: str) -> str:
-    ...     return f"hello, {who}"
-    >>> import csp
-    >>> csp.run(hello("world"))
-    'hello, world'
-    """
-    if fn is not None:
-        return _Function(fn, name, passes_poison)
-    return lambda function: _Function(function, name, passes_poison)

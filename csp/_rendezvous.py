@@ -10,6 +10,9 @@ Invariants of a `Rendezvous`:
 * a selecting alternation that could commit with a waiting party has committed already;
   two watches of one selector never meet each other.
 * `held` counts leased values and open extended rendezvous.
+* a sender is *engaged* in an extended rendezvous only if it is a plain one on a channel without a
+  buffer; offers of alternations and senders into a buffer commit at once.
+* a value that the channel drops (poison, a full buffer, no receiver left) goes through `discard`.
 * `quick` is true only if nothing but the waiting list matters: no buffer, nothing given back,
   no watches, both directions open, no poison.  The hot paths of the ends rest on it.
 """
@@ -21,11 +24,13 @@ from typing import Any
 
 from ._buffers import Buffer
 from ._offer import (
+    CLOSED,
     COMMITTED,
     ENDED,
     EXTEND,
     FAILED,
     LEASE,
+    OFFER,
     POISONED,
     RECEIVE,
     SEND,
@@ -66,7 +71,7 @@ class Rendezvous:
         self.held = 0
         self.ends = [0, 0]
         self.gone = [False, False]
-        self.causes: tuple[BaseException, ...] = ()  # of the side that is gone or going
+        self.causes: list[tuple[BaseException, ...]] = [(), ()]  # with which ends of a side left
         self.poison: tuple[str, str] | None = None  # reason, who
         self.quick = buffer is None
 
@@ -82,6 +87,17 @@ class Rendezvous:
         else:
             self.last.next = party
         self.last = party
+        self._announce(1 - party.side)
+
+    def enqueue_first(self, party: Party) -> None:
+        """Let `party` wait before all others: it had its turn, and what it met was undone."""
+        party.ticket, party.queue = 0, self
+        party.prev, party.next = None, self.first
+        if self.first is None:
+            self.last = party
+        else:
+            self.first.prev = party
+        self.first = party
         self._announce(1 - party.side)
 
     def unlink(self, party: Party) -> None:
@@ -147,15 +163,9 @@ class Rendezvous:
         best: Watch | None = None
         if self.watches is not None:
             for watch in self.watches[side]:
-                party = watch.selector.party
-                if (
-                    party is None
-                    or party is me
-                    or watch.mode == UNTIL_END
-                    or not watch.selector.enabled & watch.bit
-                ):
+                if watch.mode == UNTIL_END or not watch.waits(me):
                     continue
-                if best is None or party.ticket < _ticket(best):
+                if best is None or _ticket(watch) < _ticket(best):
                     best = watch
         return best
 
@@ -207,27 +217,27 @@ class Rendezvous:
         if state is not None:
             me.outcome = state
             return True
-        if self._give(me.value, me, woken):
+        if self._give(me, woken):
             return me.engaged is None
         if self.buffer is not None and not self.buffer.full:
-            self.buffer.put(me.value)
+            self._keep(me.value)
             self._announce(RECEIVE)
             me.outcome = COMMITTED
             return True
         return False
 
-    def _give(self, value: Any, sender: Party, woken: Woken) -> bool:
-        """Hand `value` to the first who wants it."""
+    def _give(self, sender: Party, woken: Woken) -> bool:
+        """Hand the sender's value to the first who wants it."""
         partner = self._next_partner(RECEIVE, sender)
         if partner is None:
             return False
-        self._hand_over(Item(value), sender, self._accept(partner, woken), woken)
+        self._hand_over(Item(sender.value), sender, self._accept(partner, woken))
         return True
 
     def _accept(self, partner: Party | Watch, woken: Woken) -> Party:
         """The receiving party behind `partner`, out of its line and about to be woken."""
         if isinstance(partner, Watch):
-            party = _choose(partner)
+            party = partner.choose()
             party.mode = partner.mode
         else:
             party = partner
@@ -235,7 +245,7 @@ class Rendezvous:
         woken.append(party)
         return party
 
-    def _hand_over(self, item: Item, sender: Party | None, to: Party, woken: Woken) -> None:
+    def _hand_over(self, item: Item, sender: Party | None, to: Party) -> None:
         to.outcome = COMMITTED
         to.value = item.value
         if to.mode != TAKE:
@@ -245,7 +255,7 @@ class Rendezvous:
                 item.attempts += 1
         if sender is None:
             return
-        if to.mode == EXTEND:
+        if to.mode == EXTEND and sender.mode != OFFER and self.buffer is None:
             item.sender, sender.engaged = sender, item
         else:
             sender.outcome = COMMITTED
@@ -255,24 +265,44 @@ class Rendezvous:
         if self.poison is not None:
             me.outcome = POISONED
             return True
-        if self.front:
-            item = self.front.popleft()
-            self._hand_over(item, None, me, woken)
-            self._review()
-            return True
-        if self.buffer:
-            self._hand_over(Item(self.buffer.get()), None, me, woken)
-            self._refill(me, woken)
+        if self.front or self.buffer:
+            self._hand_over(self._next_item(me, woken), None, me)
+            if self.gone[SEND]:
+                self._end_if_drained(woken)
             return True
         sent = self._take(me, woken)
         if sent is not None:
             sender, value = sent
-            self._hand_over(Item(value), sender, me, woken)
+            self._hand_over(Item(value), sender, me)
             if sender.engaged is None:
                 woken.append(sender)
             return True
         me.outcome = self.state(RECEIVE)
         return me.outcome is not None
+
+    def _next_item(self, me: Party, woken: Woken) -> Item:
+        """The oldest value that the channel keeps."""
+        if self.front:
+            item = self.front.popleft()
+            self._review()
+            return item
+        assert self.buffer is not None
+        item = Item(self.buffer.get())
+        while not self.buffer.full:
+            sent = self._take(me, woken)
+            if sent is None:
+                self._announce(SEND)
+                break
+            sent[0].outcome = COMMITTED
+            self._keep(sent[1])
+            woken.append(sent[0])
+        return item
+
+    def _keep(self, value: Any) -> None:
+        assert self.buffer is not None
+        dropped = self.buffer.put(value)
+        if dropped is not None:
+            self.discard(dropped)
 
     def _take(self, me: Party | None, woken: Woken) -> tuple[Party, Any] | None:
         """The first sender that waits, out of its line, and its value."""
@@ -286,24 +316,13 @@ class Rendezvous:
             try:
                 value = partner.selector.produce(partner)
             except BaseException as error:  # the offerer's own error: its select raises it
-                party = _choose(partner)
+                party = partner.choose()
                 party.outcome, party.value = FAILED, error
                 woken.append(party)
                 continue
-            party = _choose(partner)
-            party.value = value
+            party = partner.choose()
+            party.mode, party.value = OFFER, value
             return party, value
-
-    def _refill(self, me: Party | None, woken: Woken) -> None:
-        assert self.buffer is not None
-        while not self.buffer.full:
-            sent = self._take(me, woken)
-            if sent is None:
-                self._announce(SEND)
-                return
-            sent[0].outcome = COMMITTED
-            self.buffer.put(sent[1])
-            woken.append(sent[0])
 
     # --- leases and extended rendezvous ----------------------------------------------------
 
@@ -311,42 +330,40 @@ class Rendezvous:
         """The block that held `item` has ended; `give_back` puts its value to the front."""
         self.held -= 1
         sender, item.sender, item.cancel = item.sender, None, None
-        if give_back and self.poison is None:
-            if sender is None:
+        if sender is not None:
+            sender.engaged = None
+            if not give_back:
+                sender.outcome = COMMITTED
+                woken.append(sender)
+            else:
+                self._send_again(sender, item.value, woken)
+        elif give_back:
+            if self.poison is not None or self.gone[RECEIVE]:
+                self.discard(item.value)
+            else:
                 if self.front is None:
                     self.front = deque()
                 self.front.appendleft(item)
                 self.quick = False
-            else:
-                self._send_again(sender, woken)
-            self._announce(RECEIVE)
-            self._serve(woken)
-        elif sender is not None:
-            sender.engaged = None
-            sender.outcome = COMMITTED
-            woken.append(sender)
+                self._announce(RECEIVE)
+                self._serve(woken)
         self._end_if_drained(woken)
 
-    def _send_again(self, sender: Party, woken: Woken) -> None:
-        """An engaged sender whose value came back: it is served before all others."""
-        sender.engaged = None
-        if self.state(SEND) is not None:
-            sender.outcome = self.state(SEND)
+    def _send_again(self, sender: Party, value: Any, woken: Woken) -> None:
+        """A sender whose value came back: it is served before all others."""
+        sender.value = value
+        state = self.state(SEND)
+        if state is not None:
+            sender.outcome = state
             woken.append(sender)
-        elif self._give(sender.value, sender, woken):
+        elif self._give(sender, woken):
             if sender.engaged is None:
                 woken.append(sender)
         else:
-            sender.ticket, sender.queue = 0, self
-            sender.prev, sender.next = None, self.first
-            if self.first is None:
-                self.last = sender
-            else:
-                self.first.prev = sender
-            self.first = sender
+            self.enqueue_first(sender)
 
     def _serve(self, woken: Woken) -> None:
-        """Hand out what lies in `front` and `buffer` to those who wait."""
+        """Hand out what the channel keeps to those who wait."""
         while self.front or self.buffer:
             partner = self._next_partner(RECEIVE, None)
             if partner is None:
@@ -356,6 +373,9 @@ class Rendezvous:
 
     # --- ending ----------------------------------------------------------------------------
 
+    def discard(self, value: Any) -> None:
+        """The channel has dropped `value`; who waits for an answer to it must be told."""
+
     def open_end(self, side: int) -> None:
         """One more end on `side`."""
         self.ends[side] += 1
@@ -364,31 +384,52 @@ class Rendezvous:
         """One end of `side` less; with the last one the direction ends, for good."""
         self.ends[side] -= 1
         if cause is not None:
-            self.causes += (cause,)
+            self.causes[side] += (cause,)
         if self.ends[side]:
             return
         self.gone[side] = True
         self.quick = False
         if side == RECEIVE:
+            self._drop_kept()
             self._settle_all(SEND, ENDED, woken)
-        else:
-            self._end_if_drained(woken)
+        self._end_if_drained(woken)
+
+    def close(self, side: int, end: Any, woken: Woken) -> None:
+        """`end` of `side` is gone: what waits on it is settled as CLOSED, its guards leave."""
+        party = self.first
+        while party is not None:
+            following = party.next
+            if party.side == side and party.end is end:
+                self.unlink(party)
+                party.outcome = CLOSED
+                woken.append(party)
+            party = following
+        for watch in list(self.watches[side]) if self.watches is not None else ():
+            if watch.end is end:
+                self.unwatch(watch)
+                watch.settle(CLOSED, woken)
 
     def _end_if_drained(self, woken: Woken) -> None:
         if self.state(RECEIVE) == ENDED:
             self._settle_all(RECEIVE, ENDED, woken)
 
     def kill(self, reason: str, who: str, woken: Woken) -> None:
-        """Poison the channel: both directions end at once, what is buffered is dropped."""
+        """Poison the channel: both directions end at once, what it keeps is dropped."""
         if self.poison is not None:
             return
         self.poison = (reason, who)
         self.quick = False
-        self.front = None
-        if self.buffer is not None:
-            self.buffer = self.buffer.empty_copy()
+        self._drop_kept()
         self._settle_all(SEND, POISONED, woken)
         self._settle_all(RECEIVE, POISONED, woken)
+
+    def _drop_kept(self) -> None:
+        for item in self.front or ():
+            self.discard(item.value)
+        self.front = None
+        if self.buffer is not None:
+            while self.buffer:
+                self.discard(self.buffer.get())
 
     def _settle_all(self, side: int, outcome: Any, woken: Woken) -> None:
         while self.first is not None and self.first.side == side:
@@ -396,27 +437,11 @@ class Rendezvous:
             self.unlink(party)
             party.outcome = outcome
             woken.append(party)
-        if self.watches is None:
-            return
-        for watch in self.watches[side]:
-            watch.selector.hints |= watch.bit
-            party_ = watch.selector.party
-            if party_ is not None and watch.selector.enabled & watch.bit:
-                _choose(watch)
-                party_.outcome = outcome
-                woken.append(party_)
+        for watch in self.watches[side] if self.watches is not None else ():
+            watch.settle(outcome, woken)
 
 
 def _ticket(watch: Watch) -> int:
     party = watch.selector.party
     assert party is not None
     return party.ticket
-
-
-def _choose(watch: Watch) -> Party:
-    """Commit the selection behind `watch` to it."""
-    selector = watch.selector
-    party = selector.party
-    assert party is not None
-    selector.party, selector.chosen = None, watch
-    return party

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast, overload
@@ -10,8 +11,10 @@ import trio
 
 from ._deadlock import Judge
 from ._errors import Deadlock
-from ._parking import CAN_LEND, Holder, Kernel, _holder, can_drive, current_kernel, run_driven
-from ._process import Leaf, Process, retire_all
+from ._function import retire_all
+from ._kernel import HOLDER, Holder
+from ._parking import CAN_LEND, TrioKernel, await_unprotected, protected, trio_kernel
+from ._process import Process
 
 R = TypeVar("R")
 
@@ -58,7 +61,7 @@ def run(
     found: list[Deadlock] = []
 
     async def start() -> Any:
-        kernel = current_kernel()
+        kernel = trio_kernel()
         if lend is not None:
             kernel.lend = lend and CAN_LEND
         scope = trio.CancelScope()
@@ -90,30 +93,30 @@ def run(
         return result
 
 
-async def _main(kernel: Kernel, main: Any, args: tuple[Any, ...]) -> Any:
+async def _main(kernel: TrioKernel, main: Any, args: tuple[Any, ...]) -> Any:
     what = main if isinstance(main, Process) else main(*args)
     if isinstance(what, Process):
-        if isinstance(what, Leaf):
-            what.outermost = True
+        what._be_outermost()
         return await what
     if not isinstance(what, Awaitable):
         raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")
+    holder = Holder(kernel, getattr(main, "__name__", "main"), _place(main))
+    return await kernel.run_process(holder, _live(holder, what))
+
+
+def _place(main: Any) -> str:
     code = getattr(main, "__code__", None)
-    file = f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}" if code else ""
-    holder = Holder(kernel, getattr(main, "__name__", "main"), file)
-    kernel.begin(holder)
-    coro = _live(kernel, holder, what)
-    return await (run_driven(kernel, holder, coro) if can_drive(kernel) else coro)
+    return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else ""
 
 
-async def _live(kernel: Kernel, holder: Holder, what: Awaitable[Any]) -> Any:
-    token = _holder.set(holder)
+@protected
+async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
+    token = HOLDER.set(holder)
     try:
-        return await what
+        return await await_unprotected(what)
     finally:
         retire_all(holder, None)
-        kernel.holders.discard(holder)
-        _holder.reset(token)
+        HOLDER.reset(token)
 
 
 def _is_only(group: BaseExceptionGroup[Any], kind: type[BaseException]) -> bool:

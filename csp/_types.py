@@ -66,7 +66,7 @@ def value_check(kind: Any, deep: bool = False) -> Check | None:
         allowed = [(type(part), part) for part in get_args(kind)]
         return lambda value: (type(value), value) in allowed
     outer = origin if origin is not None else kind
-    if not isinstance(outer, type) or outer is object:
+    if not isinstance(outer, type) or outer in (object, Any):
         return None
     check = _class_check(outer)
     inner = _inner_check(outer, get_args(kind)) if deep else None

@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from ._buffers import Buffer, Dropping, Fifo, Sliding
 from ._channel import Channel, Receiver
-from ._end import ends_on
+from ._core import Core
+from ._kernel import Holder, Kernel
 from ._observe import Dropped, Event, Stream
 from ._offer import RECEIVE, SEND, Party
-from ._parking import Kernel, current_kernel
+from ._parking import current_kernel
 
 
 def _add(kernel: Kernel, callback: Callable[[Event], object]) -> None:
@@ -77,7 +78,7 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
             _remove(kernel, tell)
             return
         holder = kernel.holder()
-        if holder is not None and ends_on(holder, core):
+        if holder is not None and _holds(holder, core):
             return
         party, woken = Party(), cast("list[Party]", [])
         party.value = event
@@ -86,3 +87,8 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
 
     _add(kernel, tell)
     return cast("Receiver[Event | Dropped]", receiver)
+
+
+def _holds(holder: Holder, core: Core) -> bool:
+    """True if `holder` holds an end of the channel."""
+    return any((end := ref()) is not None and end._core is core for ref in holder.ends.values())

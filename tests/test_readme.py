@@ -42,9 +42,7 @@ def test_the_first_program_runs_as_it_stands(command: list[str], tmp_path: Path)
 
 
 @pytest.mark.parametrize(("mistake", "message"), list(zip(MISTAKES, MESSAGES, strict=True)))
-def test_csp_run_says_the_message_of_the_readme(
-    mistake: str, message: str, tmp_path: Path
-) -> None:
+def test_csp_run_says_the_message_of_the_readme(mistake: str, message: str, tmp_path: Path) -> None:
     assert message in run(BY_CSP, with_mistake(mistake), tmp_path).stderr.splitlines()
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, TextIO, Union
 
 import csp
-from csp.lowlevel import Event, on_event
+from csp import Event
+from csp.lowlevel import on_event
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 

@@ -1,9 +1,19 @@
-"""The expert door: offers, the kernel of a run, the synchronous observer hook."""
+"""The expert door: offers, the kernel of a run, the synchronous observer hook.
 
-from .._observe import Event as Event
+A kernel of your own derives from `Kernel` and says how to park and wake; `install(kernel)` makes
+it the one of this thread.
+"""
+
+from .._kernel import PARK as PARK
+from .._kernel import Holder as Holder
+from .._kernel import Kernel as Kernel
+from .._kernel import Nursery as Nursery
+from .._kernel import Scope as Scope
+from .._kernel import Waiting as Waiting
 from .._offer import Party as Party
 from .._offer import Watch as Watch
-from .._parking import Kernel as Kernel
+from .._parking import TrioKernel as TrioKernel
 from .._parking import current_kernel as current_kernel
+from .._parking import install as install
 from .._rendezvous import Rendezvous as Rendezvous
 from .._watch import on_event as on_event

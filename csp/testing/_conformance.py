@@ -553,12 +553,12 @@ async def lease_failed(kit: Kit) -> None:
 
 @_check
 async def extended(kit: Kit) -> None:
-    """in an extended rendezvous the sender goes on when the block ends."""
+    """in an extended rendezvous the sender goes on when the block ends; a buffer frees it."""
     tx, rx = await kit.pair()
     story: list[str] = []
 
     async def send(tx: Sender[int]) -> None:
-        await _idle()  # the receiver waits already, so that a buffer has no say
+        await _idle()  # the receiver waits already
         await tx.send(1)
         story.append("sent")
 
@@ -569,7 +569,7 @@ async def extended(kit: Kit) -> None:
             story.append("worked")
 
     await kit.beside((send, tx), (work, rx))
-    assert story == ["worked", "sent"]
+    assert story == (["sent", "worked"] if kit.room else ["worked", "sent"])
 
 
 @_check
@@ -608,6 +608,8 @@ async def extended_cancelled(kit: Kit) -> None:
         story.append("behind")
         assert await rx.receive() == 2
 
+    if kit.room:  # then the sender does not wait for the block
+        return
     await kit.beside((send, tx), (work, rx))
     assert story == ["behind"]
 

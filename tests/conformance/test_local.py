@@ -97,7 +97,6 @@ async def send_one(out: Sender[int], value: int, delay: float) -> None:
 
 
 @LEND
-@pytest.mark.xfail(strict=True, reason="the last buffered value leaves and `ended()` is not told")
 def test_ended_fires_when_another_receiver_takes_the_last_value(lend: bool) -> None:
     fired: list[bool] = []
 
@@ -122,7 +121,6 @@ def test_ended_fires_when_another_receiver_takes_the_last_value(lend: bool) -> N
 
 
 @LEND
-@pytest.mark.xfail(strict=True, reason="a timer of the selection cancels the block it committed to")
 def test_a_timer_does_not_undo_a_committed_output_guard(lend: bool) -> None:
     story: list[str] = []
 
@@ -147,20 +145,8 @@ def test_a_timer_does_not_undo_a_committed_output_guard(lend: bool) -> None:
     _run(main, lend)
 
 
-@pytest.mark.parametrize(
-    "lend",
-    [
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="an offer that comes back waits on the side of its last receive"
-            ),
-        ),
-        False,
-    ],
-    ids=["lending", "fallback"],
-)
-def test_an_offer_that_comes_back_waits_as_a_sender(lend: bool) -> None:
+@LEND
+def test_an_offer_that_comes_back_is_there_again(lend: bool) -> None:
     got: list[int] = []
 
     @process
@@ -190,7 +176,6 @@ def test_an_offer_that_comes_back_waits_as_a_sender(lend: bool) -> None:
 
 
 @LEND
-@pytest.mark.xfail(strict=True, reason="a selection is not woken when the end of its guard closes")
 def test_an_end_closed_under_a_selection(lend: bool) -> None:
     async def main() -> None:
         channel = Channel(int, name="c")
@@ -209,7 +194,6 @@ def test_an_end_closed_under_a_selection(lend: bool) -> None:
 
 
 @LEND
-@pytest.mark.xfail(strict=True, reason="a value that came back stands behind the buffer")
 def test_a_value_that_comes_back_is_first_also_before_a_buffer(lend: bool) -> None:
     got: list[int] = []
 
@@ -236,7 +220,6 @@ def test_a_value_that_comes_back_is_first_also_before_a_buffer(lend: bool) -> No
 
 
 @LEND
-@pytest.mark.xfail(strict=True, reason="poison, then an error in the block: `send` returns")
 def test_a_poisoned_extended_rendezvous_that_fails_was_not_sent(lend: bool) -> None:
     @process(passes_poison=False)
     async def give(out: Sender[int]) -> None:
@@ -270,7 +253,6 @@ class AfterStepOf(trio.abc.Instrument):
             self.scope.cancel()
 
 
-@pytest.mark.xfail(strict=True, reason="a block begins though its sender was cancelled before")
 def test_a_send_that_was_cancelled_before_the_block_begins_did_not_happen() -> None:
     begun: list[int] = []
 

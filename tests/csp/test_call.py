@@ -180,13 +180,14 @@ def test_a_call_cancelled_before_it_was_accepted_reaches_no_server(run: Any) -> 
     assert run(main) == [2]
 
 
-def test_a_reply_that_was_given_is_not_lost_when_the_server_fails_afterwards(run: Any) -> None:
+def test_an_error_after_the_reply_is_the_servers_own(run: Any) -> None:
     @process
     async def server(requests: Receiver[Call[int, float]]) -> str:
-        async with requests.accept() as call:
-            call.reply(1.0)
-            raise ValueError("later")
-        return "absorbed"
+        with pytest.raises(ValueError, match="later"):
+            async with requests.accept() as call:
+                call.reply(1.0)
+                raise ValueError("later")
+        return "not absorbed"
 
     async def main() -> Any:
         channel = calls()
@@ -195,7 +196,7 @@ def test_a_reply_that_was_given_is_not_lost_when_the_server_fails_afterwards(run
                 running = spawn(server(channel.receiver()))
                 return await tx.call(1), await running
 
-    assert run(main) == (1.0, "absorbed")
+    assert run(main) == (1.0, "not absorbed")
 
 
 def test_a_call_without_any_server_left_raises_no_receivers(run: Any) -> None:

@@ -221,6 +221,7 @@ def test_the_five_milliseconds_are_counted_by_the_clock_of_the_kernel(run: Any) 
         kernel = current_kernel()
         ticks = iter(range(10**9))
         kernel.clock = lambda: next(ticks) * 0.001  # each look takes a millisecond
+        await trio.lowlevel.checkpoint()  # the next pass of trio goes by it
 
         @process
         async def busy(out: Sender[int]) -> None:
@@ -391,7 +392,12 @@ def test_poison_drops_what_is_buffered_and_says_who_and_why(run: Any) -> None:
 def test_poison_wakes_both_sides(run: Any) -> None:
     async def main() -> list[str]:
         channel, other, seen = Channel(int, name="c"), Channel(int, name="other"), []
-        with channel.sender() as tx, other.receiver() as rx, channel.receiver() as crx, other.sender() as otx:
+        with (
+            channel.sender() as tx,
+            other.receiver() as rx,
+            channel.receiver() as crx,
+            other.sender() as otx,
+        ):
             async with trio.open_nursery() as nursery:
 
                 async def expect(operation: Any, name: str) -> None:

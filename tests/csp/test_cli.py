@@ -193,9 +193,7 @@ def test_a_process_and_what_gives_one_can_be_run(run: Run, name: str) -> None:
 def test_arguments_are_converted_to_the_annotation(
     run: Run, given: dict[str, str], expected: dict[str, Any]
 ) -> None:
-    defaults: dict[str, Any] = dict(
-        i=0, f=0, b=False, s="", p=Path(), o=7, u="", k=None, plain=""
-    )
+    defaults: dict[str, Any] = dict(i=0, f=0, b=False, s="", p=Path(), o=7, u="", k=None, plain="")
     arguments = [text for name, value in given.items() for text in ("--arg", f"{name}={value}")]
     code, out, err = run("shown", *arguments)
     assert (code, err) == (0, "")
@@ -306,7 +304,9 @@ def test_a_wrong_value_is_one_line_with_its_place(run: Run) -> None:
     code, _, err = run("element")
     line = PROGRAM.splitlines().index('        await tx.send("text")') + 1
     assert code == 1
-    assert err == f"ChannelTypeError: channel `x` carries int, not str ('text') (program.py:{line})\n"
+    assert (
+        err == f"ChannelTypeError: channel `x` carries int, not str ('text') (program.py:{line})\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["failure", "caused"])
@@ -327,7 +327,10 @@ def test_an_error_of_the_program_has_its_own_lines_and_no_internal_ones(
 
 
 def test_errors_of_loading_are_told_without_internal_lines(tmp_path: Path) -> None:
-    for content, message in (("def (", "SyntaxError: invalid syntax"), ("1/0", "ZeroDivisionError")):
+    for content, message in (
+        ("def (", "SyntaxError: invalid syntax"),
+        ("1/0", "ZeroDivisionError"),
+    ):
         (tmp_path / "bad.py").write_text(content, encoding="utf-8")
         done = command("run", str(tmp_path / "bad.py"))
         assert done.returncode == 1
@@ -353,9 +356,7 @@ def test_warnings_are_switched_on_and_told_in_one_line(run: Run) -> None:
 
 
 def test_minus_w_has_the_last_word(program: Path) -> None:
-    done = command(
-        "run", f"{program}:forgotten", env={**os.environ, "PYTHONWARNINGS": "ignore"}
-    )
+    done = command("run", f"{program}:forgotten", env={**os.environ, "PYTHONWARNINGS": "ignore"})
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -393,10 +394,7 @@ def test_a_full_disk_ends_the_trace_and_not_the_program(run: Run) -> None:
     "name",
     [
         "ready_and_spin",
-        pytest.param(
-            "ready_and_spin_in_a_process",
-            marks=pytest.mark.xfail(reason="the core protects the body of a process from Ctrl-C"),
-        ),
+        "ready_and_spin_in_a_process",
         "ready_and_chatter",
         "ready_and_sleep",
     ],

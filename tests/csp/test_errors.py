@@ -30,7 +30,13 @@ def test_each_error_is_also_what_the_table_says(error: type, also: tuple[type, .
 
 
 def test_those_that_are_no_end_of_a_channel_are_not_caught_as_one() -> None:
-    for error in (csp.DeliveryUnknown, csp.EndClosed, csp.Deadlock, csp.LeaseFailed, csp.CallFailed):
+    for error in (
+        csp.DeliveryUnknown,
+        csp.EndClosed,
+        csp.Deadlock,
+        csp.LeaseFailed,
+        csp.CallFailed,
+    ):
         assert not issubclass(error, csp.ChannelEnded)
 
 

@@ -80,9 +80,7 @@ def test_ended_fires_once_when_the_channel_has_ended(run: Any) -> None:
         with channel.receiver() as rx:
             with channel.sender() as tx:
                 await tx.send(1)
-            seen: list[Any] = [
-                value async for _, value in Alternation(rx, rx.ended())
-            ]
+            seen: list[Any] = [value async for _, value in Alternation(rx, rx.ended())]
             return seen
 
     assert run(main) == [1, None]

@@ -43,7 +43,7 @@ def test_to_withdraw_twice_changes_nothing() -> None:
 
 
 def test_an_engaged_sender_that_withdraws_ends_the_block_of_its_receiver() -> None:
-    channel, sender, receiver = Rendezvous(Fifo(1)), party(SEND, 1), party(RECEIVE, mode=EXTEND)
+    channel, sender, receiver = Rendezvous(), party(SEND, 1), party(RECEIVE, mode=EXTEND)
     channel.enqueue(receiver)
     assert not channel.send(sender, [])
     assert sender.engaged is receiver.item is not None

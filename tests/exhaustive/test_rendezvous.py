@@ -17,6 +17,7 @@ from csp._offer import (
     EXTEND,
     FAILED,
     LEASE,
+    OFFER,
     RECEIVE,
     SEND,
     TAKE,
@@ -67,17 +68,30 @@ class Actor:
         return [s for s in found if s[0] not in ("done", "back")]
 
 
+class Noting(Rendezvous):
+    """A channel that notes what it drops."""
+
+    __slots__ = ("dropped",)
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Fifo(size) if size else None)
+        self.dropped: list[int] = []
+
+    def discard(self, value: int) -> None:
+        self.dropped.append(value)
+
+
 class World:
     """A channel, its actors, and the moves they can make."""
 
     def __init__(self, size: int, scripts: dict[str, list[Step]], cancels: tuple[str, ...]) -> None:
-        self.core = Rendezvous(Fifo(size) if size else None)
+        self.core = Noting(size)
         self.actors = [Actor(name, steps, self.core) for name, steps in scripts.items()]
         self.cancels = set(cancels)
         self.sent: list[int] = []  # committed
         self.got: list[int] = []
         self.cut: list[int] = []  # their sender was cancelled while they were being handed over
-        self.lost: list[int] = []  # dropped as the rules say: poison, a cancelled sender
+        self.lost = self.core.dropped  # as the rules say: poison, no receiver left
         for actor in self.actors:
             for side in actor.sides:
                 self.core.open_end(side)
@@ -127,10 +141,7 @@ class World:
         me.outcome = me.item = me.engaged = None
         me.mode = TAKE
         if what == "poison":
-            buffered = list(self.core.buffer.values) if self.core.buffer is not None else []
-            given_back = [item.value for item in self.core.front or ()]
             self.core.kill("", "", woken)
-            self.lost += buffered + given_back
             return
         if what == "select":
             self.select(actor, woken)
@@ -182,10 +193,8 @@ class World:
                     except ZeroDivisionError:
                         actor.steps = []
                         return
+                    me.mode = OFFER
                     core.send(me, woken)
-                    if me.engaged is not None:
-                        me.engaged.sender = me.engaged = None
-                        me.outcome = COMMITTED
                     self.finish(actor, watch)
                     return
                 if core.receive(me, woken):
@@ -255,13 +264,10 @@ class World:
         item, actor.item = actor.item, None
         if item is None:  # the step before it did not commit
             return
-        value, poisoned = item.value, self.core.poison is not None
         if actor.dropped:
             give_back = False
         elif not give_back:
-            self.got.append(value)
-        elif poisoned and item.sender is None:  # else its sender learns of the poison
-            self.lost.append(value)
+            self.got.append(item.value)
         actor.dropped = False
         self.core.settle(item, woken, give_back=give_back)
 
@@ -433,44 +439,18 @@ HOLD_BOTH_ENDS = {"both ends in one alternation", "two that can send or receive"
 HOLD_BOTH_ENDS |= {"an offer after a receive, given back"}
 HOLD_BOTH_ENDS |= {"waits for the end"}  # its receiver keeps the channel open for a sender
 
-UNTOLD = "the last buffered value leaves and `ended()` is not told"
-GIVEN_BACK = "a sender whose value came back waits though the buffer has room"
-POISON = "poison in an extended rendezvous whose block fails: `send` returns"
-SIDE = "an alternation whose offer came back waits on the side of its last operation"
-BUGS: dict[tuple[str, int], str] = {
-    ("waits for the end", 1): UNTOLD,
-    ("waits for the end", 2): UNTOLD,
-    ("extended given back", 1): GIVEN_BACK,
-    ("extended given back", 2): GIVEN_BACK,
-    ("extended given back to its own alternation", 1): GIVEN_BACK,
-    ("extended given back to its own alternation", 2): GIVEN_BACK,
-    ("extended, poisoned, given back", 0): POISON,
-    ("extended, poisoned, given back", 1): POISON,
-    ("extended, poisoned, given back", 2): POISON,
-    ("an offer after a receive, given back", 0): SIDE,
-    ("an offer after a receive, given back", 1): GIVEN_BACK,
-    ("an offer after a receive, given back", 2): GIVEN_BACK,
-}
+CASES = pytest.mark.parametrize("size", [0, 1, 2], ids="buffer {}".format)
+NAMES = pytest.mark.parametrize("name", PLAIN)
 
 
-def _cases() -> list[Any]:
-    cases = []
-    for name in PLAIN:
-        for size in (0, 1, 2):
-            marks = []
-            if (name, size) in BUGS:
-                reason = BUGS[name, size]
-                marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)]
-            cases.append(pytest.param(name, size, id=f"{name}, buffer {size}", marks=marks))
-    return cases
-
-
-@pytest.mark.parametrize(("name", "size"), _cases())
+@CASES
+@NAMES
 def test_every_order(name: str, size: int) -> None:
     assert explore(size, PLAIN[name], may_wait=name in HOLD_BOTH_ENDS) > 1
 
 
-@pytest.mark.parametrize(("name", "size"), _cases())
+@CASES
+@NAMES
 def test_every_order_with_a_cancel_of_anybody_at_any_point(name: str, size: int) -> None:
     for victim in PLAIN[name]:
         explore(size, PLAIN[name], cancels=(victim,), may_wait=name in HOLD_BOTH_ENDS)

@@ -86,6 +86,9 @@ class Meeting(RuleBasedStateMachine):
                 self.expected.remove(party.value)
         woken: list[Party] = []
         self.open_sides.discard(side)
+        if side == RECEIVE:  # what is buffered is dropped: nobody can receive it
+            kept = len(self.core.buffer) if self.core.buffer is not None else 0
+            del self.expected[:kept]
         self.core.retire(side, woken)
         self.settle(woken)
 

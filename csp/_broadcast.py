@@ -1,0 +1,236 @@
+"""Broadcast: what is sent goes to every receiver present, or to none.
+
+The senders wait at a hub; each receiver has a port of its own, with its own buffer.
+
+Invariants:
+* a value leaves the hub only when every port takes it: somebody waits there, or there is room.
+* whenever a sender waits and every port would take its value, it has been delivered.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Self, TypeVar, cast
+
+from ._buffers import Buffer
+from ._channel import Receiver, Sender, as_buffer
+from ._core import Core
+from ._errors import EndClosed
+from ._kernel import HOLDER, Holder
+from ._offer import COMMITTED, OFFER, RECEIVE, SEND, Item, Party, Watch
+from ._places import place_of_caller
+from ._rendezvous import Woken
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Joint(Core):
+    """A core whose guards many decide: whoever selects looks at them each time."""
+
+    __slots__ = ()
+
+    def _review(self) -> None:
+        self.quick = False
+
+    def watch(self, watch: Watch) -> None:
+        """A guard."""
+        super().watch(watch)
+        watch.selector.mutual |= watch.bit
+
+
+class Hub(_Joint):
+    """Where the senders wait."""
+
+    __slots__ = ("ports",)
+
+    def __init__(self, kind: Any, name: str, deep: bool, maker: Holder | None) -> None:
+        super().__init__(kind, name, deep=deep, maker=maker)
+        self.ports: list[Port] = []
+        self.quick = False
+
+    def takes(self, sender: Party | None = None, arriving: Port | None = None) -> bool:
+        """True if every port would take the value of `sender`, `arriving` in any case."""
+        return all(port is arriving or port.takes(sender) for port in self.ports)
+
+    def ready(self, side: int, me: Party | None = None) -> bool:
+        """True if a send would be settled at once."""
+        return self.state(SEND) is not None or self.takes()
+
+    def send(self, me: Party, woken: Woken) -> bool:
+        """Offer `me.value` to all receivers."""
+        state = self.state(SEND)
+        if state is None and not self.takes():
+            return False
+        if state is None:
+            self._spread(me.value, woken)
+        me.outcome = state or COMMITTED
+        return True
+
+    def deliver(self, woken: Woken, arriving: Port | None = None, me: Party | None = None) -> bool:
+        """Hand the first waiting sender's value to all ports, to `arriving` through `me`."""
+        first = self._next_partner(SEND, me)
+        if first is None:
+            return False
+        sender = first if isinstance(first, Party) else first.selector.party
+        if not self.takes(sender, arriving):
+            return False
+        sent = self._take(me, woken)
+        if sent is None:  # all of them failed to produce
+            return False
+        sent[0].outcome = COMMITTED
+        woken.append(sent[0])
+        value = sent[1]
+        self._spread(value, woken, arriving)
+        if arriving is not None and me is not None:
+            arriving._hand_over(Item(value), None, me)
+        return True
+
+    def _spread(self, value: Any, woken: Woken, but: Port | None = None) -> None:
+        for port in self.ports:
+            if port is not but:
+                party = Party()
+                party.mode, party.value = OFFER, value
+                port.send(party, woken)
+
+    def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
+        """The last sender ends all ports; a receiver less may be what a sender waited for."""
+        super().retire(side, woken, cause)
+        if side == SEND and self.gone[SEND]:
+            for port in self.ports:
+                port.gone[SEND] = True
+                port._end_if_drained(woken)
+        elif side == RECEIVE:
+            self.deliver_all(woken)
+
+    def deliver_all(self, woken: Woken) -> None:
+        """Deliver as many values as every port takes."""
+        while self.state(SEND) is None and self.deliver(woken):
+            pass
+
+    def kill(self, reason: str, who: str, woken: Woken) -> None:
+        """Poison the hub and all ports."""
+        super().kill(reason, who, woken)
+        for port in self.ports:
+            if port.poison is None:
+                Core.kill(port, reason, who, woken)
+
+
+class Port(_Joint):
+    """Where one receiver waits."""
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: Hub, buffer: Buffer | None) -> None:
+        super().__init__(hub.kind, hub.name, buffer=buffer)
+        self.hub, self.maker, self.number = hub, hub.maker, hub.number
+        self.channel, self.causes = hub.channel, hub.causes
+        self.gone[SEND] = hub.gone[SEND]
+        self.poison = hub.poison
+        self.quick = False
+        hub.open_end(RECEIVE)
+        hub.ports.append(self)
+
+    def takes(self, sender: Party | None) -> bool:
+        """True if a value would find somebody who waits, other than its sender, or room."""
+        return Core.ready(self, SEND, sender)
+
+    def ready(self, side: int, me: Party | None = None) -> bool:
+        """True if a receive would be settled at once."""
+        return super().ready(side, me) or (
+            self.hub.has_partner(SEND, me) and self.hub.takes(arriving=self)
+        )
+
+    def receive(self, me: Party, woken: Woken) -> bool:
+        """Ask for a value; a sender may have waited for just that."""
+        if self.front or self.buffer:
+            super().receive(me, woken)
+            self.hub.deliver_all(woken)
+            return True
+        if self.poison is None and self.hub.deliver(woken, self, me):
+            return True
+        return super().receive(me, woken)
+
+    def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
+        """The receiver leaves: nobody waits for it any more."""
+        super().retire(side, woken, None)
+        if self.gone[RECEIVE] and self in self.hub.ports:
+            self.hub.ports.remove(self)
+            self.hub.retire(RECEIVE, woken, cause)
+
+    def kill(self, reason: str, who: str, woken: Woken) -> None:
+        """Poison all of the broadcast."""
+        self.hub.kill(reason, who, woken)
+
+
+class BroadcastReceiver(Receiver[T_co]):
+    """A receiver that sees everything sent since it was made; a clone sees what comes after it."""
+
+    __slots__ = ()
+
+    def _duplicate(self) -> Self:
+        port = cast(Port, self._core)
+        buffer = port.buffer.empty_copy() if port.buffer is not None else None
+        return type(self)(Port(port.hub, buffer), self._owner, given=self._given)
+
+
+class Broadcast(Generic[T]):
+    """A channel that gives each value to every receiver: `Broadcast(int, name="ticks")`.
+
+    A send commits when every receiver present has taken the value or has room for it (`buffer`,
+    for each receiver: as for `Channel`); with no receiver at all it commits at once.  A receiver
+    sees what is sent after it was made.  Local only.
+
+    >>> import csp
+    >>> @csp.process
+    ... async def listener(ticks: csp.Receiver[int]) -> list[int]:
+    ...     return [tick async for tick in ticks]
+    >>> @csp.process
+    ... async def clock(ticks: csp.Sender[int]) -> None:
+    ...     for tick in range(3):
+    ...         await ticks.send(tick)
+    >>> async def main() -> object:
+    ...     ticks = Broadcast(int, name="ticks")
+    ...     return await csp.Par(2 * listener(ticks.receiver()), clock(ticks.sender()))
+    >>> csp.run(main)
+    ([[0, 1, 2], [0, 1, 2]], None)
+    """
+
+    def __init__(
+        self,
+        kind: Any = object,
+        /,
+        *,
+        name: str = "",
+        buffer: float | Buffer = 0,
+        check: str = "shallow",
+    ) -> None:
+        if check not in ("shallow", "deep"):
+            raise ValueError(f'check is "shallow" or "deep", not {check!r}')
+        self._buffer = as_buffer(buffer)
+        self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
+
+    @property
+    def name(self) -> str:
+        """The name of the broadcast, for messages."""
+        return self._core.name
+
+    def __repr__(self) -> str:
+        return f"<Broadcast {self._core.name}>"
+
+    def sender(self) -> Sender[T]:
+        """Make a sending end, owned by the caller; EndClosed once all have retired."""
+        if self._core.gone[SEND]:
+            raise self._over("sender")
+        return Sender(self._core, HOLDER.get())
+
+    def receiver(self) -> Receiver[T]:
+        """Make a receiving end, owned by the caller; EndClosed once all have retired."""
+        buffer = self._buffer.empty_copy() if self._buffer is not None else None
+        if self._core.gone[RECEIVE]:
+            raise self._over("receiver")
+        return BroadcastReceiver(Port(self._core, buffer), HOLDER.get())
+
+    def _over(self, what: str) -> EndClosed:
+        return EndClosed(
+            f"all {what}s of broadcast `{self.name}` have retired; it never reopens: make a new one"
+        )

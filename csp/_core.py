@@ -1,0 +1,133 @@
+"""A channel as its ends see it: the meeting place, with a name, an element type and a check.
+
+Invariants:
+* `exact` is set only for classes whose instances hold no ends and need no check but their class.
+* `maker` is the holder that made the channel; while `channel` is alive it counts as both ends.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, NoReturn, get_args
+
+from . import _types
+from ._buffers import Buffer
+from ._errors import (
+    Abandoned,
+    CallFailed,
+    ChannelEnded,
+    ChannelTypeError,
+    EndOfChannel,
+    NoReceivers,
+    Poisoned,
+)
+from ._kernel import Holder
+from ._offer import POISONED, RECEIVE, SEND
+from ._rendezvous import Rendezvous
+
+# classes that hold no ends: their values are sent as they are
+LEAVES = frozenset({int, str, bytes, float, bool, complex, type(None), bytearray})
+SIDES = {SEND: "send", RECEIVE: "receive"}
+
+
+class Core(Rendezvous):
+    """What the ends of one channel share."""
+
+    __slots__ = (
+        "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
+        "kind", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        kind: Any,
+        name: str,
+        *,
+        buffer: Buffer | None = None,
+        deep: bool = False,
+        maker: Holder | None = None,
+        answers: type[Any] | None = None,
+    ) -> None:
+        super().__init__(buffer)
+        self.kind, self.name, self.maker = kind, name, maker
+        self.exact = kind if kind in LEAVES else None
+        self.carries = self.exact is None  # a value may hold ends
+        self.answers = answers  # of a channel of calls: the class of what travels on it
+        self.check: Callable[[object], bool] | None
+        self.request_check: Callable[[object], bool] | None = None
+        self.reply_check: Callable[[object], bool] | None = None
+        if answers is not None:
+            request, reply = get_args(kind) or (object, object)
+            self.request_check = _types.value_check(request, deep)
+            self.reply_check = _types.value_check(reply, deep)
+            self.check = lambda value: type(value) is answers
+        else:
+            self.check = _types.value_check(kind, deep)
+        self.channel: weakref.ref[Any] | None = None
+        self.detached = False  # an end is used by a thread: never judged
+        self.max_attempts: float = 3
+        self.failed: Any = None
+        self.number = 0  # tells it apart from others of its name and maker
+        if maker is not None:
+            self.number = maker.made[name] = maker.made.get(name, 0) + 1
+
+    def path(self) -> str:
+        """Its name behind that of its maker: `main.jobs`."""
+        if self.maker is None:
+            return self.name
+        return f"{self.maker.path()}.{self.name}" + (f"#{self.number}" if self.number > 1 else "")
+
+    def refuse(self, value: object) -> None:
+        """Raise ChannelTypeError if `value` is not of the element type."""
+        if self.check is not None and not self.check(value):
+            carries = "calls: use `call`" if self.answers else _types.describe(self.kind)
+            raise ChannelTypeError(f"channel `{self.name}` carries {carries}, {_but(value)}")
+
+    def refuse_request(self, value: object) -> None:
+        """Raise ChannelTypeError if `value` is no request of this channel of calls."""
+        if self.request_check is not None and not self.request_check(value):
+            self._refuse_part("requests", 0, value)
+
+    def refuse_reply(self, value: object) -> None:
+        """Raise ChannelTypeError if `value` is no reply of this channel of calls."""
+        if self.reply_check is not None and not self.reply_check(value):
+            self._refuse_part("replies", 1, value)
+
+    def _refuse_part(self, what: str, index: int, value: object) -> NoReturn:
+        wanted = _types.describe(get_args(self.kind)[index])
+        raise ChannelTypeError(f"the {what} of channel `{self.name}` are {wanted}, {_but(value)}")
+
+    def discard(self, value: Any) -> None:
+        """The channel has dropped `value`: a call fails, ends in it retire as it is collected."""
+        if self.answers is not None:
+            error = self.error(SEND, self.state(SEND), None) if self.state(SEND) else None
+            why = str(error) if error is not None else "dropped by the buffer"
+            value.answer(error=CallFailed(f"no reply: {why}"))
+
+    def error(self, side: int, outcome: Any, end: object) -> ChannelEnded:
+        """The exception for an operation on `end` that met the end of the channel."""
+        error: ChannelEnded
+        causes = self.causes[1 - side]
+        if outcome == POISONED:
+            assert self.poison is not None
+            reason, who = self.poison
+            text = f"channel `{self.name}` was poisoned by `{who}`" + (reason and f": {reason}")
+            error = Poisoned(text, reason=reason, who=who)
+        elif causes:
+            other = "senders" if side == RECEIVE else "receivers"
+            listed = "; ".join(f"{type(c).__name__}: {c}" for c in causes)
+            error = Abandoned(
+                f"the {other} of channel `{self.name}` are gone, and not all in order: {listed}",
+                causes,
+            )
+        elif side == RECEIVE:
+            error = EndOfChannel(f"all senders of channel `{self.name}` have retired")
+        else:
+            error = NoReceivers(f"all receivers of channel `{self.name}` have retired")
+        error.end = end
+        return error
+
+
+def _but(value: object) -> str:
+    return f"not {type(value).__name__} ({value!r:.60})"

@@ -1,0 +1,240 @@
+"""`@process`: what makes an `async def` a process, and how a called one runs.
+
+Invariant: when the coroutine of a process has ended, all ends of its holder are retired.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
+
+from . import _wiring
+from ._cargo import map_ends
+from ._end import CLOSED, End
+from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
+from ._kernel import HOLDER, Holder
+from ._parking import current_kernel, protected, unprotected
+from ._places import place_of_caller
+from ._process import RUN, Process
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+QUIET = (EndOfChannel, NoReceivers, Poisoned)
+
+
+class Called(Process[R_co]):
+    """A called `@process` function."""
+
+    __slots__ = ("_arguments", "_cancel_others", "_of", "dismissed", "holder", "outermost")
+
+    def __init__(self, of: ProcessFunction, arguments: inspect.BoundArguments, place: str) -> None:
+        super().__init__(of.name, place)
+        self._of, self._arguments = of, arguments
+        self.holder: Holder | None = None
+        self.dismissed = False
+        self.outermost = False
+        self._cancel_others: Callable[[], object] | None = None
+        self._claim()
+
+    def _when_failing(self, cancel_others: Callable[[], object]) -> None:
+        self._cancel_others = cancel_others
+
+    def _dismiss(self) -> None:
+        self.dismissed = True
+
+    def _be_outermost(self) -> None:
+        self.outermost = True
+
+    def _holders(self) -> list[Holder]:
+        return [self.holder] if self.holder is not None else []
+
+    # --- its ends --------------------------------------------------------------------------
+
+    def _map(self, change: Callable[[Any], Any], of: type = End) -> tuple[Any, Any]:
+        args = map_ends(tuple(self._arguments.args), change, of)
+        return args, map_ends(dict(self._arguments.kwargs), change, of)
+
+    def _claim(self) -> None:
+        found: list[End] = []
+
+        def note(end: End) -> End:
+            if end._owner is CLOSED:
+                raise EndClosed(end._why_closed())
+            if end in found:
+                raise EndClosed(
+                    f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
+                    f"twice: `.clone()` it for one of them"
+                )
+            found.append(end)
+            return end
+
+        self._map(note)
+        self._claims = found
+        for end in found:
+            end._claims.append(self)
+
+    def _copy(self) -> Process[R_co]:
+        args, kwargs = self._map(lambda end: end._duplicate())
+        return Called(self._of, self._arguments.signature.bind(*args, **kwargs), self.place)
+
+    def _take(self, holder: Holder) -> tuple[Any, Any]:
+        """The arguments, with new handles owned by `holder`."""
+
+        def take(end: End) -> End:
+            end._claims.remove(self)
+            new = end._twin(holder)
+            if not end._claims:  # else a later step has it after us
+                end._leave(
+                    f"you gave `{end._core.name}`'s {end._what} to `{self.name}` at {self.place}; "
+                    f"`.clone()` it to keep one"
+                )
+            return new
+
+        def pass_on(part: Process[Any]) -> Process[Any]:
+            part._pass_on(holder)
+            return part
+
+        arguments = self._map(take)
+        self._map(pass_on, Process)
+        self._claims = []
+        del self._arguments
+        return arguments
+
+    # --- running ---------------------------------------------------------------------------
+
+    async def _run(self) -> Any:
+        kernel = current_kernel()
+        self._state = RUN
+        holder = self.holder = Holder(
+            kernel, self.name, self.place, kernel.holder(), self._path_label()
+        )
+        args, kwargs = self._take(holder)
+        return await kernel.run_process(holder, self._live(holder, args, kwargs))
+
+    @protected
+    async def _live(self, holder: Holder, args: Any, kwargs: Any) -> Any:
+        token = HOLDER.set(holder)
+        kernel = holder.kernel
+        if kernel.hook is not None:
+            kernel.tell("started", detail=self.place)
+        try:
+            result = await self._of.function(*args, **kwargs)
+        except BaseException as error:
+            if self._ends_quietly(holder, error):
+                self._pass_poison(holder, error)
+                retire_all(holder, None)
+                return None
+            if isinstance(error, Exception):
+                error.add_note(f"in process `{self.name}` ({self.place})")
+            if self._cancel_others is not None:
+                self._cancel_others()
+            self._pass_poison(holder, error)
+            retire_all(holder, None if self.dismissed else error)
+            raise
+        else:
+            retire_all(holder, None)
+            return result
+        finally:
+            if kernel.hook is not None:
+                kernel.tell("ended")
+            HOLDER.reset(token)
+
+    def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:
+        if not self._of.quiet or self.outermost:
+            return False
+        return all(
+            isinstance(leaf, QUIET)
+            and isinstance(leaf.end, End)
+            and leaf.end._given
+            and holder in (leaf.end._owner, leaf.end._last)
+            for leaf in leaves_of(error)
+        )
+
+    def _pass_poison(self, holder: Holder, error: BaseException) -> None:
+        poison = [leaf for leaf in leaves_of(error) if isinstance(leaf, Poisoned)]
+        if poison and self._of.passes_poison:
+            for end in ends_of(holder):
+                end._poison(poison[0].reason, poison[0].who)
+
+
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """The exceptions in a group, or the one."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for part in error.exceptions for leaf in leaves_of(part)]
+    return [error]
+
+
+def ends_of(holder: Holder) -> list[End]:
+    """The ends that a holder holds."""
+    return [end for ref in list(holder.ends.values()) if (end := ref()) is not None]
+
+
+@protected
+def retire_all(holder: Holder, cause: BaseException | None) -> None:
+    """The process has ended: its ends retire, with the cause if it failed."""
+    for end in ends_of(holder):
+        end._claims.clear()
+        end._retire(cause)
+
+
+class ProcessFunction:
+    """A `@process` function: calling it describes a process."""
+
+    def __init__(self, function: Any, name: str, passes_poison: bool) -> None:
+        if not inspect.iscoroutinefunction(function):
+            raise TypeError(f"@process needs an `async def` function, not {function!r}")
+        unprotected(function)
+        self.function = function
+        self.name = name or function.__name__
+        self.passes_poison = passes_poison
+        self.signature = inspect.signature(function)
+        returns = self.signature.return_annotation
+        self.quiet = returns in (inspect.Signature.empty, None, "None", type(None))
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Process[Any]:
+        place = place_of_caller()
+        try:
+            arguments = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}() at {place}: {error}") from None
+        _wiring.check_call(self.function, arguments, place)
+        return Called(self, arguments, place)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<process function {self.name}>"
+
+
+class _Decorate(Protocol):
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Process[R]]: ...
+
+
+@overload
+def process(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Process[R]]: ...
+@overload
+def process(*, passes_poison: bool = ..., name: str = ...) -> _Decorate: ...
+def process(fn: Any = None, /, *, passes_poison: bool = True, name: str = "") -> Any:
+    """Make an `async def` function a process: calling it describes one, and runs nothing.
+
+    `passes_poison=False`: a process ended by poison does not poison its other ends.
+    `name` is used in messages instead of the function's name.  Raises TypeError for what is no
+    `async def`.  The call raises TypeError for wrong arguments, WiringError if an end does not
+    fit its annotation, EndClosed if an end is not yours to give.
+
+    >>> @process
+    ... async def hello(who: str) -> str:
+    ...     return f"hello, {who}"
+    >>> import csp
+    >>> csp.run(hello("world"))
+    'hello, world'
+    """
+    if fn is not None:
+        return ProcessFunction(fn, name, passes_poison)
+    return lambda function: ProcessFunction(function, name, passes_poison)

@@ -1,0 +1,264 @@
+"""What a process asks of whoever runs it: the one place through which anything in csp waits.
+
+The whole vocabulary is here: offer (`party`, `before`, `park`, `wake`), spawn and join
+(`nursery`, `run_process`), time (`now`, a deadline of `park`), cancellation (`scope`) and
+`choose`.  `_parking` says it on trio; a checker says it with a scheduler of its own, and runs the
+same processes.
+
+Invariants:
+* `current` is the holder whose coroutine is being stepped right now, None in plain trio tasks.
+* a coroutine that waits yields `PARK`, and is stepped again only when its party was settled.
+* `budget` is what is left of the present pass; at 0 and below every operation calls `before`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+from ._observe import Event, Kind
+from ._offer import Party
+
+
+class Park:
+    """What a coroutine yields when it waits; `await PARK` allocates no generator."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return iter(_PARKED)  # type: ignore[return-value]
+
+
+PARK = Park()
+_PARKED = (PARK,)
+
+
+class Holder:
+    """Who holds ends: a running process (or main, or the maker of ends in a plain trio task).
+
+    `label` is its place in a composition (`par[2]`), "" for a process awaited by itself.
+    """
+
+    __slots__ = (
+        "driver",
+        "ends",
+        "kernel",
+        "label",
+        "made",
+        "name",
+        "parent",
+        "place",
+        "scope",
+        "task",
+    )
+
+    def __init__(
+        self, kernel: Any, name: str, place: str = "", parent: Holder | None = None, label: str = ""
+    ) -> None:
+        self.kernel: Kernel = kernel
+        self.name, self.place, self.parent, self.label = name, place, parent, label
+        self.driver: Any = None  # the party that its operations use, while a driver steps it
+        self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
+        self.made: dict[str, int] = {}  # how many channels of each name it has made
+        self.task: Any = None  # the trio task that runs it
+        self.scope: Any = None  # the cancel status around it: deadlines inside are its own
+
+    def path(self) -> str:
+        """Its name behind its place and the names of those who started it: `main.par[2].worker`.
+
+        A name that repeats itself is counted: `main.sieve^99`.
+        """
+        parts: list[str] = []
+        at: Holder | None = self
+        while at is not None:
+            parts.append(f"{at.label}.{at.name}" if at.label else at.name)
+            at = at.parent
+        return ".".join(_counted(reversed(parts)))
+
+    def path_of(self, name: str) -> str:
+        """The path of a channel that this holder makes, told apart from others of that name."""
+        number = self.made[name] = self.made.get(name, 0) + 1
+        return f"{self.path()}.{name}" + (f"#{number}" if number > 1 else "")
+
+
+def _counted(parts: Iterable[str]) -> list[str]:
+    shown: list[list[Any]] = []
+    for part in parts:
+        if shown and shown[-1][0] == part:
+            shown[-1][1] += 1
+        else:
+            shown.append([part, 1])
+    return [part if times == 1 else f"{part}^{times}" for part, times in shown]
+
+
+class Scope(Protocol):
+    """A block that can be cancelled, as a `trio.CancelScope`."""
+
+    @property
+    def cancel_called(self) -> bool:
+        """True once `cancel` was called."""
+        ...
+
+    def cancel(self) -> None:
+        """Cancel the block."""
+        ...
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *failure: Any) -> bool | None: ...
+
+
+class Nursery(Protocol):
+    """A block that waits at its end for what was started in it, as a `trio.Nursery`."""
+
+    @property
+    def cancel_scope(self) -> Any:
+        """Cancels the block and all that was started in it."""
+        ...
+
+    def start_soon(self, function: Callable[..., Any], /, *args: Any, name: object = None) -> Any:
+        """Start `function(*args)` beside the block."""
+        ...
+
+
+class Waiting(NamedTuple):
+    """A trio task of a process, for who looks for deadlocks.
+
+    `party` is what it offers, None if it does not wait for an offer; `children` are the keys of
+    the tasks that it waits for, None if it does not; `place` is the line of user code.  `timed`:
+    a deadline entered inside the process will end the wait.
+    """
+
+    task: Any
+    holder: Holder
+    party: Party | None
+    children: tuple[Any, ...] | None
+    timed: bool
+    place: str
+
+
+HOLDER: ContextVar[Holder | None] = ContextVar("csp holder", default=None)
+
+
+class Kernel(ABC):
+    """All state of one run, and what can be asked of it."""
+
+    __slots__ = (
+        "budget",
+        "clock",
+        "current",
+        "deadline",
+        "holders",
+        "hook",
+        "hooks",
+        "judge",
+        "producing",
+        "ready",
+    )
+
+    def __init__(self) -> None:
+        self.current: Holder | None = None
+        self.ready: deque[Any] = deque()  # parked, settled, not yet stepped
+        self.hook: Callable[[Event], object] | None = None  # of observers; one test an event
+        self.hooks: tuple[Callable[[Event], object], ...] = ()
+        self.budget = 0
+        self.clock: Callable[[], float] = perf_counter
+        self.deadline = 0.0  # of the present pass, by `clock`
+        self.holders: set[Holder] = set()  # the running processes
+        self.judge: Callable[[bool], object] | None = None  # looks for deadlocks; True: idle
+        self.producing = False  # a `produce` runs: nothing may communicate
+
+    def holder(self) -> Holder | None:
+        """The holder that acts now: the running process, or the one whose nursery we are in."""
+        return self.current or HOLDER.get()
+
+    def tell(self, kind: Kind, channel: str = "", side: str = "", detail: str = "") -> None:
+        """Report an event to the hook; called only while there is one."""
+        if self.hook is not None:
+            holder = self.holder()
+            name = holder.path() if holder is not None else ""
+            self.hook(Event(kind, name, channel, side, detail, self.now()))
+
+    def wake_all(self, woken: list[Party]) -> None:
+        """Resume all of them, in order."""
+        for party in woken:
+            self.wake(party)
+
+    def choose(self, ready: int, last: int) -> int:
+        """Which of the guards in the bit set `ready` is taken, fairly: the first behind `last`."""
+        after = ready >> (last + 1) << (last + 1)
+        bits = after or ready
+        return (bits & -bits).bit_length() - 1
+
+    # --- to be said by each kernel ---------------------------------------------------------
+
+    @abstractmethod
+    def party(self) -> Party:
+        """A party for the one operation that the caller is about to begin."""
+
+    @abstractmethod
+    async def before(self) -> bool:
+        """Called first in each operation; True if `after` must follow when it did not park.
+
+        A pending cancel strikes here, before anything is committed.
+        """
+
+    @abstractmethod
+    async def after(self) -> None:
+        """What was committed stays so; let others run."""
+
+    @abstractmethod
+    async def cancel_point(self) -> None:
+        """A pending cancel strikes here; nothing else happens."""
+
+    @abstractmethod
+    async def park(self, party: Party, deadline: float = ...) -> None:
+        """Wait until `party` is settled, or `now()` reaches `deadline`; a cancel withdraws it."""
+
+    @abstractmethod
+    def wake(self, party: Party) -> None:
+        """Resume a party that was settled."""
+
+    @abstractmethod
+    def produce_for(self, party: Party, produce: Callable[[], Any]) -> Any:
+        """Call `produce()` in the process of `party`, which waits."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """The time in seconds, of a clock that may be a test's."""
+
+    @abstractmethod
+    def scope(self) -> Scope:
+        """A block that can be cancelled."""
+
+    @abstractmethod
+    def nursery(self) -> AbstractAsyncContextManager[Nursery]:
+        """Spawn and join: a block in which others are started, and which waits for them."""
+
+    @abstractmethod
+    async def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Any:
+        """Run the coroutine of a process here, and return its value."""
+
+    @abstractmethod
+    def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> Scope:
+        """Run `function()` beside the caller and in its name, until it or the run ends.
+
+        It must not raise.  The scope cancels it.
+        """
+
+    @abstractmethod
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` before long, outside of all processes."""
+
+    @abstractmethod
+    def waiting(self) -> list[Waiting]:
+        """All trio tasks that act for processes, and what each of them waits for."""
+
+    def token(self) -> Any:
+        """What a thread needs to enter this run; None where there is no such way."""
+        return None

@@ -1,0 +1,167 @@
+"""Spawn: processes started one by one, and waited for together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+from ._compose import as_process
+from ._kernel import Nursery
+from ._latch import Latch
+from ._parking import current_kernel
+from ._places import place_of_caller
+from ._process import Process
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Running(Awaitable[R_co], Generic[R_co]):
+    """A process that `Spawn` has started: await it for its value, `cancel()` it, `Wait` for it.
+
+    Awaiting it raises the error with which it ended; after `cancel()` it gives None.
+
+    >>> import csp
+    >>> @csp.process
+    ... async def answer() -> int:
+    ...     return 42
+    >>> async def main() -> int:
+    ...     async with csp.Spawn() as spawn:
+    ...         running = spawn(answer())
+    ...         return await running
+    >>> csp.run(main)
+    42
+    """
+
+    __slots__ = ("_error", "_latch", "_process", "_scope", "_value")
+
+    def __init__(self, process: Process[R_co]) -> None:
+        self._process = process
+        self._scope = current_kernel().scope()
+        self._latch = Latch(process)
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<running {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the process."""
+        return self._process.name
+
+    def cancel(self) -> None:
+        """Cancel the process; its ends retire without a cause."""
+        self._process._dismiss()
+        self._scope.cancel()
+
+    def result(self) -> R_co:
+        """Its value, once it has ended; raises its error, RuntimeError while it runs."""
+        if not self._latch.happened:
+            raise RuntimeError(f"process `{self.name}` has not ended yet: await it")
+        if self._error is not None:
+            raise self._error
+        return cast(R_co, self._value)
+
+    def __await__(self) -> Generator[Any, Any, R_co]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> R_co:
+        kernel = current_kernel()
+        checkpoint = await kernel.before()
+        if self._latch.happened:
+            if checkpoint:
+                await kernel.after()
+        else:
+            await self._latch.wait(kernel)
+        return self.result()
+
+
+class Spawn:
+    """Starts processes one by one and waits for all at the end of its block.
+
+        async with Spawn() as spawn:
+            running = spawn(worker(rx))
+            spawn(monitor(), background=True)     # cancelled when the others have ended
+
+    If one fails the others and the block are cancelled and an exception group is raised.
+
+    >>> import csp
+    >>> @csp.process
+    ... async def hello(name: str) -> None:
+    ...     print("hello,", name)
+    >>> async def main() -> None:
+    ...     async with csp.Spawn() as spawn:
+    ...         spawn(hello("world"))
+    >>> csp.run(main)
+    hello, world
+    """
+
+    def __init__(self) -> None:
+        self._manager: Any = None
+        self._nursery: Nursery | None = None
+        self._running: dict[Running[Any], bool] = {}
+        self._closing = False
+        self._started = 0
+
+    async def __aenter__(self) -> Self:
+        self._manager = current_kernel().nursery()
+        self._nursery = await self._manager.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> Any:
+        self._closing = True
+        self._cancel_background()
+        try:
+            return await self._manager.__aexit__(kind, error, tb)
+        finally:
+            self._nursery = None
+
+    def _cancel_background(self) -> None:
+        if self._closing and all(self._running.values()):
+            for running in self._running:
+                running.cancel()
+
+    def __call__(self, p: Process[R], /, *, background: bool = False) -> Running[R]:
+        """Start a process; returns a `Running`.
+
+        `background=True`: it is cancelled when all others have ended.  Raises RuntimeError
+        outside of the `async with` block, TypeError for what is no process.
+        """
+        if self._nursery is None:
+            raise RuntimeError("spawn(...) works inside its `async with Spawn()` block only")
+        part = as_process(p, place_of_caller())
+        part._begin_use()
+        part._settle(whole=True)
+        part._label = f"spawn[{self._started}]"
+        self._started += 1
+        running: Running[R] = Running(part)
+        self._running[running] = background
+        part._when_failing(self._nursery.cancel_scope.cancel)
+        self._nursery.start_soon(self._run_one, running, name=part.name)
+        return running
+
+    async def _run_one(self, running: Running[Any]) -> None:
+        try:
+            with running._scope:
+                running._value = await running._process._run()
+        except BaseException as error:
+            running._error = error
+            raise
+        finally:
+            del self._running[running]
+            running._latch.set()
+            self._cancel_background()
+
+    def cancel(self) -> None:
+        """Cancel all its processes and the block; their ends retire without a cause."""
+        if self._nursery is not None:
+            for running in self._running:
+                running.cancel()
+            self._nursery.cancel_scope.cancel()
