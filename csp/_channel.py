@@ -431,7 +431,7 @@ class Channel(Generic[T]):
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
-        self, *, name: str = ..., buffer: float | Buffer = ...,
+        self, kind: Any = ..., /, *, name: str = ..., buffer: float | Buffer = ...,
         check: Literal["shallow", "deep"] = ..., max_attempts: float | None = ...,
     ) -> None: ...  # fmt: skip
     def __init__(

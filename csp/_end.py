@@ -227,7 +227,8 @@ class End:
     def __del__(self) -> None:
         if self._owner is CLOSED:
             return
-        if self._owner is not TRAVELLING and not self._claims:
+        ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
+        if not ending and self._owner is not TRAVELLING and not self._claims:
             warnings.warn(
                 f"the {self._what} of channel `{self._core.name}` was dropped without being "
                 f"retired: use `with`, or give it to a process",

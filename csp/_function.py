@@ -122,7 +122,8 @@ class Called(Process[R_co]):
         if kernel.hook is not None:
             kernel.tell("started", detail=self.place)
         try:
-            result = await self._of.function(*args, **kwargs)
+            body = holder.body = self._of.function(*args, **kwargs)
+            result = await body
         except BaseException as error:
             if self._ends_quietly(holder, error):
                 self._pass_poison(holder, error)

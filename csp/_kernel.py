@@ -46,6 +46,7 @@ class Holder:
     """
 
     __slots__ = (
+        "body",
         "driver",
         "ends",
         "kernel",
@@ -63,6 +64,7 @@ class Holder:
     ) -> None:
         self.kernel: Kernel = kernel
         self.name, self.place, self.parent, self.label = name, place, parent, label
+        self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
         self.made: dict[str, int] = {}  # how many channels of each name it has made

@@ -17,6 +17,9 @@ Rules, each with a test of its own:
 * the main task is never stepped by another; a context shared by two drivers is lent to nobody;
   nobody lends while an instrument watches task steps, or from a task whose coroutine was
   replaced (greenback).
+* nobody hosts while a driver that is ready waits for trio to resume it (`pending`), nor in the
+  pass in which it started: the others have their turn first.  One of the pending takes over what
+  is on the ready list, so it need not be spilled.
 * a pass of trio ends after `STEPS` steps or `SECONDS`, whoever hosts.
 """
 
@@ -83,6 +86,7 @@ class Driver(Party):
         "holder",
         "lendable",
         "outer",
+        "pending",
         "recheck",
         "run",
         "settled",
@@ -97,6 +101,7 @@ class Driver(Party):
         self.run = self.task.context.run
         self.lendable = lendable
         self.settled = False  # woken while trio is about to resume it
+        self.pending = False  # ready, and counted in `kernel.pending`
         self.recheck = False  # a cancel is pending: the next park goes through trio
         self.foreign = False  # waits on a trio trap that a lent step met
 
@@ -104,7 +109,7 @@ class Driver(Party):
 class TrioKernel(Kernel):
     """The kernel of a trio run."""
 
-    __slots__ = ("contexts", "lend", "lent_steps", "parked", "run_context", "watched")
+    __slots__ = ("contexts", "lend", "lent_steps", "parked", "pending", "run_context", "watched")
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,6 +117,7 @@ class TrioKernel(Kernel):
         self.lend = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
         self.watched = False  # an instrument watches the steps of tasks
         self.lent_steps = 0
+        self.pending = 0  # drivers that trio resumes in this pass or the next, to go on
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
         self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
         self.run_context: dict[str, Any] = GLOBAL_RUN_CONTEXT.__dict__ if CAN_LEND else {}
@@ -281,26 +287,32 @@ class TrioKernel(Kernel):
         """Trio resumes `driver`, which finds there what it was `told`."""
         driver.lent = False
         if told is None:
-            driver.settled = True
+            self._make_pending(driver)
         reschedule(driver.task, Value(None) if told is None else told)
+
+    def _make_pending(self, driver: Driver) -> None:
+        driver.settled = driver.pending = True
+        self.pending += 1
 
     @protected
     def spill(self, host: Driver | None) -> None:
-        """Control goes to trio: whoever is ready is resumed by trio itself."""
+        """Control goes to trio: whoever is ready is resumed by trio, unless somebody pending is."""
         self.current = None
         ready = self.ready
-        while ready:
-            driver = ready.popleft()
-            if driver is host:
-                driver.settled = True
-            else:
-                self.give_to_trio(driver)
+        if not self.pending:
+            while ready:
+                driver: Driver = ready.popleft()
+                if driver is host:
+                    self._make_pending(driver)
+                else:
+                    self.give_to_trio(driver)
 
     def may_host(self, driver: Driver) -> bool:
         """True if others are ready, the pass is not over and no cancel waits for `driver`."""
         return (
             bool(self.ready)
             and self.budget > 0
+            and not self.pending
             and not self.watched
             and not driver.task._cancel_status.effectively_cancelled
         )
@@ -311,7 +323,7 @@ class TrioKernel(Kernel):
         ready, context = self.ready, self.run_context
         clock, deadline, steps = self.clock, self.deadline, 0
         try:
-            while ready and self.budget > 0:
+            while ready and self.budget > 0 and not self.pending:
                 driver: Driver = ready.popleft()
                 if driver is host:
                     return True
@@ -523,6 +535,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     send, throw = driver.coro.send, driver.coro.throw
     argument: Any = None
     error: BaseException | None = None
+    fresh = True  # started in this pass
     while True:
         kernel.current = driver.holder if task.coro is outer else None
         driver.settled = False
@@ -541,8 +554,9 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         argument = None
         if message is PARK:
             driver.lent = True
-            if kernel.may_host(driver) and kernel.lend_turn(driver):
+            if not fresh and kernel.may_host(driver) and kernel.lend_turn(driver):
                 continue
+            fresh = False
             kernel.spill(driver)
             message = _CHECKPOINT if driver.settled else None
         else:
@@ -558,6 +572,9 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                     error = caught
                 break
             driver.lent = False
+            if driver.pending:
+                driver.pending = False
+                kernel.pending -= 1
             if driver.foreign:
                 driver.foreign, argument = False, Value(told)
                 break
@@ -577,5 +594,6 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 argument = yield message
             except BaseException as caught:  # trio refuses the message of a foreign library
                 error = caught
-            if message is _CHECKPOINT and driver.settled:
-                argument = None
+            if driver.pending:
+                driver.pending, argument = False, None
+                kernel.pending -= 1

@@ -112,6 +112,7 @@ def _place(main: Any) -> str:
 @protected
 async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
     token = HOLDER.set(holder)
+    holder.body = what
     try:
         return await await_unprotected(what)
     finally:

@@ -193,7 +193,17 @@ def test_a_process_and_what_gives_one_can_be_run(run: Run, name: str) -> None:
 def test_arguments_are_converted_to_the_annotation(
     run: Run, given: dict[str, str], expected: dict[str, Any]
 ) -> None:
-    defaults: dict[str, Any] = dict(i=0, f=0, b=False, s="", p=Path(), o=7, u="", k=None, plain="")
+    defaults: dict[str, Any] = {
+        "i": 0,
+        "f": 0,
+        "b": False,
+        "s": "",
+        "p": Path(),
+        "o": 7,
+        "u": "",
+        "k": None,
+        "plain": "",
+    }
     arguments = [text for name, value in given.items() for text in ("--arg", f"{name}={value}")]
     code, out, err = run("shown", *arguments)
     assert (code, err) == (0, "")

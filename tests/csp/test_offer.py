@@ -1,6 +1,5 @@
 """Parties and tickets, without any scheduler."""
 
-from csp._buffers import Fifo
 from csp._offer import COMMITTED, EXTEND, RECEIVE, SEND, Party, next_ticket
 from csp._rendezvous import Rendezvous
 
