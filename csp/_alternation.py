@@ -302,8 +302,11 @@ def _lowest(bits: int) -> int:
 
 def _with_ends(guard: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(guard, Conditional):
-        inner = _with_ends(guard.guard, change)
-        return guard if inner is guard.guard else Conditional(inner, guard.condition)
+        conditional = cast("Conditional[Any, Any]", guard)
+        inner = _with_ends(conditional.guard, change)
+        if inner is conditional.guard:
+            return conditional
+        return Conditional(inner, conditional.condition)
     if isinstance(guard, OnChannel):
         end = change(guard.end)
         return guard if end is guard.end else guard.on(end)

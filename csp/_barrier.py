@@ -43,7 +43,8 @@ class BarrierCore(Core):
 
     def offering(self) -> set[Any]:
         """The members that wait, in `sync` or in a selection."""
-        members, party = set(), self.first
+        members: set[Any] = set()
+        party = self.first
         while party is not None:
             members.add(party.end)
             party = party.next

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -69,29 +69,34 @@ def map_ends(value: Any, change: Callable[[Any], Any], of: type = End) -> Any:
     Looks into lists, tuples, dicts, dataclasses and Structs, and into whatever says how in
     `_map_ends` (alternations).  `of` says what to look for instead of ends.
     """
-    kind = type(value)
+    kind: Any = cast(Any, type(value))
     if kind in LEAVES:
         return value
-    if isinstance(value, of):
+    if issubclass(kind, of):
         return change(value)
     if of is End and hasattr(kind, "_map_ends"):
         return value._map_ends(change)
-    if kind is list or isinstance(value, tuple):
-        items = [map_ends(v, change, of) for v in value]
-        if all(a is b for a, b in zip(items, value, strict=True)):
-            return value
-        return items if kind is list else kind(*items) if hasattr(kind, "_fields") else kind(items)
+    if kind is list or issubclass(kind, tuple):
+        return _map_items(value, kind, change, of)
     if kind is dict:
         changed = {k: map_ends(v, change, of) for k, v in value.items()}
         return value if all(changed[k] is value[k] for k in value) else changed
-    fields = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "__struct_fields__", None)
-    if fields is not None and not isinstance(value, type):
-        return _map_fields(value, list(fields), change, of)
-    return value
+    fields: Any = getattr(kind, "__dataclass_fields__", None)
+    fields = fields or getattr(kind, "__struct_fields__", None)
+    return value if fields is None else _map_fields(value, list(fields), change, of)
+
+
+def _map_items(value: Any, kind: Any, change: Callable[[Any], Any], of: type) -> Any:
+    items = [map_ends(item, change, of) for item in value]
+    if all(a is b for a, b in zip(items, value, strict=True)):
+        return value
+    if hasattr(kind, "_fields"):  # a named tuple
+        return kind(*items)
+    return kind(items)
 
 
 def _map_fields(value: Any, fields: list[str], change: Callable[[Any], Any], of: type) -> Any:
-    changed = {}
+    changed: dict[str, Any] = {}
     for name in fields:
         old = getattr(value, name, None)
         new = map_ends(old, change, of)

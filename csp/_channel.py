@@ -25,7 +25,7 @@ from ._end import End
 from ._errors import EndClosed, EndOfChannel
 from ._kernel import HOLDER, PARK
 from ._lease import Lease
-from ._offer import COMMITTED, LEASE, OFFER, RECEIVE, SEND, TAKE, UNTIL_END, Party
+from ._offer import COMMITTED, LEASE, OFFER, RECEIVE, SEND, TAKE, UNSETTLED, UNTIL_END, Party
 from ._outcomes import Outcome
 from ._parking import current_kernel, protected
 from ._places import place_of_caller
@@ -73,7 +73,7 @@ class Sender(End, abc.Sender[T_contra]):
             partner = core.first
             if partner is None:
                 me = owner.driver
-                me.side, me.value, me.end, me.outcome = SEND, value, self, None
+                me.side, me.value, me.end, me.outcome = SEND, value, self, UNSETTLED
                 me.queue = core
                 me.ticket = 0
                 core.first = core.last = me
@@ -194,7 +194,7 @@ class Sender(End, abc.Sender[T_contra]):
         CallFailed when its turn comes, and cancels the rest; so does leaving the loop.  Raises
         what `send` raises once the replies to what was sent are read.
         """
-        return _outcomes.Replies(self, requests, ordered)
+        return _outcomes.Replies[A](self, requests, ordered)
 
     def outcomes(
         self: Sender[Call[Q, A]], requests: Iterable[Q] | AsyncIterable[Q], /
@@ -203,7 +203,7 @@ class Sender(End, abc.Sender[T_contra]):
 
         Goes on when a call fails: see `Outcome.error`.  Otherwise as `map`.
         """
-        return _outcomes.Outcomes(self, requests, ordered=False)
+        return _outcomes.Outcomes[Q, A](self, requests, ordered=False)
 
 
 class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
@@ -247,7 +247,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             partner = core.first
             if partner is None:
                 me = owner.driver
-                me.side, me.mode, me.end, me.outcome = RECEIVE, TAKE, self, None
+                me.side, me.mode, me.end, me.outcome = RECEIVE, TAKE, self, UNSETTLED
                 me.queue = core
                 me.ticket = 0
                 core.first = core.last = me

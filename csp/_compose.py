@@ -21,16 +21,14 @@ R5 = TypeVar("R5")
 R6 = TypeVar("R6")
 
 # the operations that `Par` takes besides processes, known by their code
+_METHODS: Any = {
+    Sender: ("send", "call"),
+    Receiver: ("receive",),
+    Alternation: ("select", "pri_select"),
+    Member: ("sync",),
+}
 _OPERATIONS: set[types.CodeType] = {
-    cast(Any, operation).__code__
-    for operation in (
-        Sender.send,
-        Sender.call,
-        Receiver.receive,
-        Alternation.select,
-        Alternation.pri_select,
-        Member.sync,
-    )
+    getattr(cls, name).__code__ for cls, names in _METHODS.items() for name in names
 }
 
 
@@ -58,12 +56,12 @@ class _Operation(Process[Any]):
 def as_process(value: Any, place: str) -> Process[Any]:
     """A process, or a channel operation as one; TypeError for anything else, which is dropped."""
     if isinstance(value, Process):
-        return value
+        return cast("Process[Any]", value)
     if getattr(value, "cr_code", None) in _OPERATIONS:
         return _Operation(value, place)
     if isinstance(value, Coroutine):
-        value.close()
-        name = getattr(value, "__qualname__", "this coroutine")
+        cast("Coroutine[Any, Any, Any]", value).close()
+        name = getattr(cast(Any, value), "__qualname__", "this coroutine")
         raise TypeError(f"`{name}` is a bare coroutine: decorate it with @process")
     if callable(value):
         name = getattr(value, "__name__", repr(value))
@@ -79,7 +77,7 @@ class _Composed(Process[Any]):
         place = place_of_caller()
         self.parts: tuple[Process[Any], ...] = ()
         super().__init__(self._kind.capitalize(), place)
-        adopted = []
+        adopted: list[Process[Any]] = []
         for i, value in enumerate(parts):
             part = as_process(value, place)
             self._adopt(part, f"{self._kind}[{i}]")
@@ -117,7 +115,7 @@ class _Seq(_Composed):
 
     async def _run(self) -> tuple[Any, ...]:
         self._state = RUN
-        results = []
+        results: list[Any] = []
         try:
             for part in self.parts:
                 results.append(await part._run())

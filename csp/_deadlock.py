@@ -223,7 +223,7 @@ def _latch(latch: Latch, owners: Owners) -> tuple[set[Holder], str, bool] | None
 
 def _selection(selector: Selecting, owners: Owners) -> tuple[set[Holder], str, bool] | None:
     helpers: set[Holder] = set()
-    texts = []
+    texts: list[str] = []
     for slot in selector.slots:
         if not selector.enabled & slot.bit:
             continue
@@ -265,7 +265,7 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
     hint = ""
     if any(w.needs_all for h in cycle for w in waits[h]):
         hint = ": retire ends that you do not use (`with tx:`)"
-    lines = [f"{said}{hint}"]
+    lines: list[str] = [f"{said}{hint}"]
     for holder, of in waits.items():
         lines.extend(
             f"  `{holder.name}` {wait.text}" + (f", at {wait.where}" if wait.where else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from . import _wiring
 from ._cargo import map_ends
@@ -164,9 +164,10 @@ class Called(Process[R_co]):
 
 def leaves_of(error: BaseException) -> list[BaseException]:
     """The exceptions in a group, or the one."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for part in error.exceptions for leaf in leaves_of(part)]
-    return [error]
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    parts: tuple[BaseException, ...] = cast(Any, error).exceptions
+    return [leaf for part in parts for leaf in leaves_of(part)]
 
 
 def ends_of(holder: Holder) -> list[End]:
@@ -238,4 +239,8 @@ def process(fn: Any = None, /, *, passes_poison: bool = True, name: str = "") ->
     """
     if fn is not None:
         return ProcessFunction(fn, name, passes_poison)
-    return lambda function: ProcessFunction(function, name, passes_poison)
+
+    def decorate(function: Any) -> Any:
+        return ProcessFunction(function, name, passes_poison)
+
+    return decorate

@@ -74,12 +74,18 @@ class OnChannel(Guard[Any, Any]):
         return OnChannel(end, self.mode, self.produce, self.finish)
 
 
-def _seconds(seconds: float, *, least: float) -> float:
+def _seconds(seconds: Any, *, least: float) -> float:
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         raise TypeError(f"seconds is a number, not {seconds!r}")
     if math.isnan(seconds) or seconds < least or (seconds == 0 and least > 0):
         raise ValueError(f"{seconds!r} seconds cannot be waited for")
-    return seconds
+    return float(seconds)
+
+
+def _time(time: Any) -> float:
+    if not isinstance(time, (int, float)) or isinstance(time, bool) or math.isnan(time):
+        raise TypeError(f"a deadline is a time in seconds, not {time!r}")
+    return time
 
 
 class Timeout(Guard["Timeout", None]):
@@ -114,9 +120,7 @@ class Deadline(Guard["Deadline", None]):
     __slots__ = ("time",)
 
     def __init__(self, time: float, /) -> None:
-        if not isinstance(time, (int, float)) or isinstance(time, bool) or math.isnan(time):
-            raise TypeError(f"a deadline is a time in seconds, not {time!r}")
-        self.time = time
+        self.time = _time(time)
 
 
 class Every(Guard["Every", None]):

@@ -20,6 +20,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from time import perf_counter
+from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from ._observe import Event, Kind
@@ -112,7 +113,13 @@ class Scope(Protocol):
         ...
 
     def __enter__(self) -> Any: ...
-    def __exit__(self, *failure: Any) -> bool | None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+        /,
+    ) -> bool | None: ...
 
 
 class Nursery(Protocol):

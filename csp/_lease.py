@@ -73,9 +73,10 @@ def _take_ends_back(item: Item) -> None:
 
 def is_channel_end(error: BaseException) -> bool:
     """True for a ChannelEnded, and for a group of nothing else."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_channel_end(part) for part in error.exceptions)
-    return isinstance(error, ChannelEnded)
+    if not isinstance(error, BaseExceptionGroup):
+        return isinstance(error, ChannelEnded)
+    parts: tuple[BaseException, ...] = cast(Any, error).exceptions
+    return all(is_channel_end(part) for part in parts)
 
 
 class Lease(Generic[T_co]):

@@ -23,6 +23,8 @@ OFFER = 4  # a sender in an alternation: it does not wait for the end of an exte
 
 COMMITTED, ENDED, POISONED, FAILED, CLOSED = "committed", "ended", "poisoned", "failed", "closed"
 
+UNSETTLED: Any = None
+
 next_ticket: Callable[[], int] = itertools.count(1).__next__
 
 
@@ -150,9 +152,9 @@ class Selector:
     __slots__ = ("chosen", "enabled", "hints", "mutual", "party")
 
     def __init__(self) -> None:
-        self.hints = 0
-        self.mutual = 0  # guards that another alternation may be waiting for on the other side
-        self.enabled = 0
+        self.hints: int = 0
+        self.mutual: int = 0  # guards that another alternation may be waiting for on the other side
+        self.enabled: int = 0
         self.party: Party | None = None
         self.chosen: Watch | None = None
 

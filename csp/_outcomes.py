@@ -117,11 +117,12 @@ class _Calls:
     async def feed(self) -> None:
         """Offer one request after the other; whatever that raises is the reader's."""
         try:
-            if isinstance(self.requests, AsyncIterable):
-                async for request in self.requests:
+            requests = self.requests
+            if isinstance(requests, AsyncIterable):
+                async for request in cast("AsyncIterable[Any]", requests):
                     await self._offer(request)
             else:
-                for request in self.requests:
+                for request in requests:
                     await self._offer(request)
         except Exception as error:
             self.error = error
@@ -156,9 +157,7 @@ class _Handle:
 
     __slots__ = ("_calls",)
 
-    def __init__(
-        self, sender: Sender[Any], requests: Iterable[Any] | AsyncIterable[Any], ordered: bool
-    ) -> None:
+    def __init__(self, sender: Sender[Any], requests: Any, ordered: bool) -> None:
         if not isinstance(requests, (Iterable, AsyncIterable)):
             raise TypeError(f"requests is an iterable or async iterable, not {requests!r}")
         self._calls = _Calls(sender, requests, ordered)

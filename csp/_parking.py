@@ -13,7 +13,8 @@ Rules, each with a test of its own:
   whoever will wake it.
 * a cancel that arrives between commit and resume does not lose the value: the abort function
   answers FAILED, and the next park goes through trio (`recheck`), which delivers it.
-* user code is stepped unprotected from Ctrl-C, all else is protected.
+* the user's functions are marked: Ctrl-C strikes in them and in what they call.  All else is
+  protected, also the frames that step them, where an exception would cut a coroutine in two.
 * the main task is never stepped by another; a context shared by two drivers is lent to nobody;
   nobody lends while an instrument watches task steps, or from a task whose coroutine was
   replaced (greenback).
@@ -49,16 +50,26 @@ from trio.lowlevel import (
 from ._kernel import HOLDER, PARK, Holder, Kernel, Nursery, Scope, Waiting
 from ._offer import TAKE, Party
 
-try:  # private names: all of them or none (then no turn is lent)
-    from trio._core._run import GLOBAL_RUN_CONTEXT, Task
-    from trio._core._traps import CancelShieldedCheckpoint as _CHECKPOINT
-    from trio._core._traps import WaitTaskRescheduled
 
-    for _name in ("_abort_func", "_attempt_delivery_of_any_pending_cancel", "_cancel_status"):
-        getattr(Task, _name, None) or Task.__slots__.index(_name)
-    CAN_LEND = True
-except (ImportError, AttributeError, ValueError):  # pragma: no cover - a later trio
-    CAN_LEND = False
+def _private_names() -> tuple[Any, Any, Any]:
+    """What lending needs of trio's inside: all of it, or Nones (then no turn is lent)."""
+    try:
+        from trio._core import _run, _traps
+
+        for name in ("_abort_func", "_attempt_delivery_of_any_pending_cancel", "_cancel_status"):
+            getattr(_run.Task, name)
+        inside: Any = _traps
+        return (
+            _run.GLOBAL_RUN_CONTEXT,
+            inside.WaitTaskRescheduled,
+            inside.CancelShieldedCheckpoint,
+        )
+    except (ImportError, AttributeError):  # pragma: no cover - a later trio
+        return None, None, None
+
+
+_RUN_CONTEXT, _WAIT, _CHECKPOINT = _private_names()
+CAN_LEND = _RUN_CONTEXT is not None
 
 protected = enable_ki_protection  # Ctrl-C does not cut what is marked so
 
@@ -120,7 +131,7 @@ class TrioKernel(Kernel):
         self.pending = 0  # drivers that trio resumes in this pass or the next, to go on
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
         self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
-        self.run_context: dict[str, Any] = GLOBAL_RUN_CONTEXT.__dict__ if CAN_LEND else {}
+        self.run_context: dict[str, Any] = _RUN_CONTEXT.__dict__ if CAN_LEND else {}
         trio.lowlevel.add_instrument(_Pass(self))
 
     # --- offers ----------------------------------------------------------------------------
@@ -335,7 +346,7 @@ class TrioKernel(Kernel):
                 self.current = driver.holder
                 context["task"] = driver.task
                 try:
-                    message = driver.run(_step, driver.coro.send, None)
+                    message = driver.run(driver.coro.send, None)
                 except StopIteration as stop:
                     self.give_to_trio(driver, Value(("returned", stop.value)))
                 except BaseException as error:
@@ -348,7 +359,7 @@ class TrioKernel(Kernel):
                             reschedule(driver.task, Value(None))
                         else:
                             driver.lent = True
-                    elif type(message) is WaitTaskRescheduled:
+                    elif type(message) is _WAIT:
                         driver.foreign = True
                         driver.task._abort_func = message.abort_func
                         driver.task._attempt_delivery_of_any_pending_cancel()
@@ -445,7 +456,7 @@ def _line_of(frames: Any) -> str:
 
 def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
     """The frames of a parked coroutine, from its outside inwards."""
-    frames = []
+    frames: list[tuple[types.FrameType, int]] = []
     while coro is not None:
         frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
         if frame is not None:
@@ -500,11 +511,6 @@ async def await_unprotected(what: Awaitable[Any]) -> Any:
     return await what
 
 
-@disable_ki_protection
-def _step(send: Callable[[Any], Any], value: Any) -> Any:
-    return send(value)
-
-
 @protected
 async def _park_task(party: TaskParty) -> None:
     def abort(_raise_cancel: Any) -> Abort:
@@ -541,10 +547,10 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         driver.settled = False
         try:
             if error is None:
-                message = _step(send, argument)
+                message = send(argument)
             else:
                 raised, error = error, None
-                message = _step(throw, raised)
+                message = throw(raised)
         except StopIteration as stop:
             kernel.spill(None)
             return stop.value

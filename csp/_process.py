@@ -128,7 +128,7 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _path_label(self) -> str:
         """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
-        labels = []
+        labels: list[str] = []
         at: Process[Any] | None = self
         while at is not None:
             if at._label:
@@ -204,7 +204,7 @@ def _below(part: Process[Any], whole: Process[Any]) -> bool:
 
 def _in_turn(a: Process[Any], b: Process[Any]) -> bool:
     """True if the lowest composition that holds both is a `Seq`."""
-    above = []
+    above: list[Process[Any]] = []
     at: Process[Any] | None = a
     while at is not None:
         above.append(at)
@@ -242,7 +242,7 @@ class Copies(Process[Any]):
 
     __slots__ = ("copies",)
 
-    def __init__(self, n: int, of: Process[Any], place: str) -> None:
+    def __init__(self, n: Any, of: Process[Any], place: str) -> None:
         if not isinstance(n, int) or isinstance(n, bool):
             raise TypeError(f"n * process needs an int, not {n!r}")
         if n < 0:
@@ -268,7 +268,7 @@ class Copies(Process[Any]):
 
     def _copy(self) -> Process[Any]:
         new = Copies.__new__(Copies)
-        Process.__init__(new, self.name, self.place)
+        Process[Any].__init__(new, self.name, self.place)
         new._adopt_all(tuple(part._copy() for part in self.copies))
         return new
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 import trio
 
@@ -80,28 +80,38 @@ def run(
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", ResourceWarning)
+        result: Any = None
         try:
             result = trio.run(start, clock=clock)
-        except BaseException as error:
-            if not isinstance(error, BaseExceptionGroup) or not _is_only(error, KeyboardInterrupt):
-                if not found or not isinstance(error, Exception):
-                    raise
-            else:
+        except Exception:  # also what the cancel of a deadlock brought about
+            if not found:
+                raise
+        except BaseExceptionGroup as group:
+            if _is_only(group, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
+            raise
         if found:
             raise found[0]
         return result
 
 
 async def _main(kernel: TrioKernel, main: Any, args: tuple[Any, ...]) -> Any:
-    what = main if isinstance(main, Process) else main(*args)
-    if isinstance(what, Process):
+    what: Any = main if _is_process(main) else main(*args)
+    if _is_process(what):
         what._be_outermost()
         return await what
-    if not isinstance(what, Awaitable):
+    if not hasattr(what, "__await__"):
         raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")
-    holder = Holder(kernel, getattr(main, "__name__", "main"), _place(main))
+    holder = Holder(kernel, _name(main), _place(main))
     return await kernel.run_process(holder, _live(holder, what))
+
+
+def _is_process(value: object) -> bool:
+    return isinstance(value, Process)
+
+
+def _name(main: Any) -> str:
+    return str(getattr(main, "__name__", "main"))
 
 
 def _place(main: Any) -> str:
@@ -120,5 +130,5 @@ async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
         HOLDER.reset(token)
 
 
-def _is_only(group: BaseExceptionGroup[Any], kind: type[BaseException]) -> bool:
-    return cast(Any, group.split(kind))[1] is None
+def _is_only(group: Any, kind: type[BaseException]) -> bool:
+    return group.split(kind)[1] is None

@@ -11,7 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from ._barrier import Member
 from ._bridge import Arrivals
@@ -56,7 +56,7 @@ class Selecting(Selector):
     def __init__(self) -> None:
         super().__init__()
         self.slots: list[Slot] = []
-        self.dropped = 0
+        self.dropped: int = 0
         self.ended: Any = None  # an end whose channel has ended, for the error
 
     def unlink(self, party: Party) -> None:
@@ -325,10 +325,11 @@ KINDS: list[tuple[tuple[type, ...], type[Slot]]] = [
 
 def slot_of(guard: Any, selector: Selecting, bit: int) -> Slot:
     """The slot for a guard; TypeError for what is none."""
-    conditions = []
+    conditions: list[Any] = []
     while isinstance(guard, Conditional):
-        conditions.append(guard.condition)
-        guard = guard.guard
+        conditional = cast("Conditional[Any, Any]", guard)
+        conditions.append(conditional.condition)
+        guard = conditional.guard
     for kinds, make in KINDS:
         if isinstance(guard, kinds):
             slot = make(guard, selector, bit)

@@ -63,7 +63,7 @@ def value_check(kind: Any, deep: bool = False) -> Check | None:
             return None
         return lambda value: any(check(value) for check in checks if check is not None)
     if origin is typing.Literal:
-        allowed = [(type(part), part) for part in get_args(kind)]
+        allowed: list[Any] = [(type(part), part) for part in get_args(kind)]
         return lambda value: (type(value), value) in allowed
     outer = origin if origin is not None else kind
     if not isinstance(outer, type) or outer in (object, Any):
@@ -86,7 +86,7 @@ def _class_check(cls: type) -> Check | None:
     return lambda value: isinstance(value, wanted)
 
 
-def _inner_check(cls: type, args: tuple[Any, ...]) -> Check | None:
+def _inner_check(cls: Any, args: tuple[Any, ...]) -> Check | None:
     if cls is tuple and args and args[-1] is not Ellipsis:
         parts = [value_check(arg, True) for arg in args]
         return lambda value: (
@@ -99,7 +99,12 @@ def _inner_check(cls: type, args: tuple[Any, ...]) -> Check | None:
     if issubclass(cls, (list, tuple, set, frozenset)) and args:
         each = value_check(args[0], True)
         return None if each is None else lambda value: all(each(v) for v in value)
-    names = getattr(cls, "__struct_fields__", None)
+    return _fields_check(cls)
+
+
+def _fields_check(cls: Any) -> Check | None:
+    """For the fields of dataclasses and Structs."""
+    names: Any = getattr(cls, "__struct_fields__", None)
     if names is None and dataclasses.is_dataclass(cls):
         names = [field.name for field in dataclasses.fields(cls)]
     if names is None:

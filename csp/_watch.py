@@ -5,7 +5,7 @@ When nobody listens, `kernel.hook` is None and an event costs one attribute test
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -40,7 +40,7 @@ def _dispatch(hooks: tuple[Callable[[Event], object], ...]) -> Callable[[Event],
 
 
 @contextmanager
-def on_event(callback: Callable[[Event], object]) -> Iterator[None]:
+def on_event(callback: Callable[[Event], object]) -> Generator[None]:
     """Call `callback(event)` synchronously for every event of this run, in the `with` block.
 
     The callback may not communicate.  Works inside a run; raises RuntimeError elsewhere.

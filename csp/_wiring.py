@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 import trio
@@ -77,13 +77,13 @@ def _problem(value: Any, hint: Any, bindings: dict[Any, Any]) -> str | None:
         problems = [_problem(value, part, dict(bindings)) for part in args]
         return None if None in problems else problems[0]
     if isinstance(value, (list, tuple, dict)):
-        return _problem_inside(value, args, bindings)
+        return _problem_inside(cast(Any, value), args, bindings)
     outer = origin if origin is not None else hint
     if not isinstance(outer, type):
         return None
     wants_sender = issubclass(outer, (trio.abc.SendChannel))
     wants_receiver = issubclass(outer, (trio.abc.ReceiveChannel))
-    if getattr(type(value), "__csp_channel__", False) and (wants_sender or wants_receiver):
+    if hasattr(value, "__csp_channel__") and (wants_sender or wants_receiver):
         end = "sender" if wants_sender else "receiver"
         return f"not a Channel: write `{value.name}.{end}()`"
     if not isinstance(value, (Sender, Receiver)):
@@ -104,9 +104,11 @@ def _problem(value: Any, hint: Any, bindings: dict[Any, Any]) -> str | None:
 def _problem_inside(value: Any, args: tuple[Any, ...], bindings: dict[Any, Any]) -> str | None:
     if not args:
         return None
-    if isinstance(value, dict):
+    pairs: list[tuple[Any, Any]]
+    kind: type = cast(Any, type(value))
+    if issubclass(kind, dict):
         pairs = [(item, args[-1]) for item in value.values()]
-    elif isinstance(value, tuple) and len(args) == len(value) and args[-1] is not Ellipsis:
+    elif issubclass(kind, tuple) and len(args) == len(value) and args[-1] is not Ellipsis:
         pairs = list(zip(value, args, strict=True))
     else:
         pairs = [(item, args[0]) for item in value]

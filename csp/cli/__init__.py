@@ -141,9 +141,10 @@ def _failed(error: BaseException) -> int:
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for part in error.exceptions for leaf in _leaves(part)]
-    return [error]
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    parts: tuple[BaseException, ...] = typing.cast(Any, error).exceptions
+    return [leaf for part in parts for leaf in _leaves(part)]
 
 
 def _internal(filename: str) -> bool:
@@ -196,11 +197,11 @@ def _start(
     """Inside of the run: the call that gives `csp.run` what to await."""
     if trace is not None:
         stack.enter_context(on_event(trace.write))
-    what = function(*arguments.args, **arguments.kwargs)
-    if not isinstance(what, Awaitable):
+    what: Any = function(*arguments.args, **arguments.kwargs)
+    if not hasattr(what, "__await__"):
         name = getattr(function, "__name__", "main")
         raise UsageError(f"{name} is no async function: write `async def {name}`")
-    return what
+    return typing.cast(Awaitable[Any], what)
 
 
 class _Trace:
