@@ -20,9 +20,9 @@ class Buffer:
             raise TypeError(f"a buffer size is an int or math.inf, not {size!r}")
         if size < self._least():
             raise ValueError(f"a {type(self).__name__} buffer holds {self._least()} or more values")
-        self.size = size
+        self.size: float = size
         self.values: deque[Any] = deque()
-        self.peak = 0  # the most values it ever held
+        self.peak: int = 0  # the most values it ever held
 
     @staticmethod
     def _least() -> int:
@@ -83,6 +83,7 @@ class Sliding(Buffer):
         return False
 
     def put(self, value: Any) -> Any:
+        """Store a value in the place of the oldest."""
         dropped = self.values.popleft() if len(self.values) >= self.size else None
         super().put(value)
         return dropped
@@ -102,4 +103,5 @@ class Dropping(Buffer):
         return False
 
     def put(self, value: Any) -> Any:
+        """Store a value if there is room."""
         return value if len(self.values) >= self.size else super().put(value)

@@ -52,12 +52,14 @@ class Ticket:
     def __init__(
         self, request: Any, core: Any, answered: Callable[[Ticket], object] | None = None
     ) -> None:
-        self.request = request
+        self.request: Any = request
         self.reply: Any = None
         self.error: CallFailed | None = None
-        self.latch = Latch(core)
-        self.answered = answered  # told when there is a reply or an error
-        self.cancelled = False
+        self.latch: Latch = Latch(core)
+        self.answered: Callable[[Ticket], object] | None = (
+            answered  # told when there is a reply or an error
+        )
+        self.cancelled: bool = False
         self.cancel: Callable[[], object] | None = None  # ends the server's block
 
     def answer(self, reply: Any = None, error: CallFailed | None = None) -> None:

@@ -50,10 +50,14 @@ class Core(Rendezvous):
         answers: type[Any] | None = None,
     ) -> None:
         super().__init__(buffer)
-        self.kind, self.name, self.maker = kind, name, maker
-        self.exact = kind if kind in LEAVES else None
-        self.carries = self.exact is None  # a value may hold ends
-        self.answers = answers  # of a channel of calls: the class of what travels on it
+        self.kind: Any = kind
+        self.name: str = name
+        self.maker: Holder | None = maker
+        self.exact: Any = kind if kind in LEAVES else None
+        self.carries: bool = self.exact is None  # a value may hold ends
+        self.answers: type[Any] | None = (
+            answers  # of a channel of calls: the class of what travels on it
+        )
         self.check: Callable[[object], bool] | None
         self.request_check: Callable[[object], bool] | None = None
         self.reply_check: Callable[[object], bool] | None = None
@@ -65,10 +69,10 @@ class Core(Rendezvous):
         else:
             self.check = _types.value_check(kind, deep)
         self.channel: weakref.ref[Any] | None = None
-        self.detached = False  # an end is used by a thread: never judged
+        self.detached: bool = False  # an end is used by a thread: never judged
         self.max_attempts: float = 3
         self.failed: Any = None
-        self.number = 0  # tells it apart from others of its name and maker
+        self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.made[name] = maker.made.get(name, 0) + 1
 

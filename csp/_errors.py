@@ -36,7 +36,8 @@ class Poisoned(ChannelEnded, trio.BrokenResourceError):
 
     def __init__(self, message: str = "", *, reason: str = "", who: str = "") -> None:
         super().__init__(message)
-        self.reason, self.who = reason, who
+        self.reason: str = reason
+        self.who: str = who
 
 
 class Abandoned(ChannelEnded, trio.BrokenResourceError):
@@ -47,7 +48,7 @@ class Abandoned(ChannelEnded, trio.BrokenResourceError):
 
     def __init__(self, message: str = "", causes: tuple[BaseException, ...] = ()) -> None:
         super().__init__(message)
-        self.causes = causes
+        self.causes: tuple[BaseException, ...] = causes
 
 
 class LinkLost(ChannelEnded, trio.BrokenResourceError):
@@ -88,7 +89,7 @@ class CallFailed(RuntimeError):
 
     def __init__(self, message: str = "", *, traceback: str = "") -> None:
         super().__init__(message)
-        self.traceback = traceback
+        self.traceback: str = traceback
 
 
 class RequestFailed(CallFailed):

@@ -105,7 +105,7 @@ class Timeout(Guard["Timeout", None]):
     __slots__ = ("seconds",)
 
     def __init__(self, seconds: float, /) -> None:
-        self.seconds = _seconds(seconds, least=0)
+        self.seconds: float = _seconds(seconds, least=0)
 
 
 class Deadline(Guard["Deadline", None]):
@@ -120,7 +120,7 @@ class Deadline(Guard["Deadline", None]):
     __slots__ = ("time",)
 
     def __init__(self, time: float, /) -> None:
-        self.time = _time(time)
+        self.time: float = _time(time)
 
 
 class Every(Guard["Every", None]):
@@ -136,7 +136,7 @@ class Every(Guard["Every", None]):
     __slots__ = ("due", "seconds")
 
     def __init__(self, seconds: float, /) -> None:
-        self.seconds = _seconds(seconds, least=1e-9)
+        self.seconds: float = _seconds(seconds, least=1e-9)
         self.due: float | None = None
 
 
@@ -181,7 +181,7 @@ class Wait(Guard["Wait[T]", T]):
         if not isinstance(latch, Latch):
             raise TypeError(f"Wait takes a Flag or a running process, not {what!r}")
         self.what: Any = what
-        self.latch = latch
+        self.latch: Latch = latch
 
 
 class Signal(Guard["Signal", int]):
@@ -202,4 +202,4 @@ class Signal(Guard["Signal", int]):
     def __init__(self, *signals: int) -> None:
         if not signals:
             raise TypeError("write which signals: Signal(signal.SIGINT)")
-        self.signals = tuple(Signals(number) for number in signals)
+        self.signals: tuple[Signals, ...] = tuple(Signals(number) for number in signals)

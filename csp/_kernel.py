@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
+from math import inf
 from time import perf_counter
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
@@ -64,7 +65,10 @@ class Holder:
         self, kernel: Any, name: str, place: str = "", parent: Holder | None = None, label: str = ""
     ) -> None:
         self.kernel: Kernel = kernel
-        self.name, self.place, self.parent, self.label = name, place, parent, label
+        self.name: str = name
+        self.place: str = place
+        self.parent: Holder | None = parent
+        self.label: str = label
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
@@ -175,12 +179,12 @@ class Kernel(ABC):
         self.ready: deque[Any] = deque()  # parked, settled, not yet stepped
         self.hook: Callable[[Event], object] | None = None  # of observers; one test an event
         self.hooks: tuple[Callable[[Event], object], ...] = ()
-        self.budget = 0
+        self.budget: int = 0
         self.clock: Callable[[], float] = perf_counter
-        self.deadline = 0.0  # of the present pass, by `clock`
+        self.deadline: float = 0.0  # of the present pass, by `clock`
         self.holders: set[Holder] = set()  # the running processes
         self.judge: Callable[[bool], object] | None = None  # looks for deadlocks; True: idle
-        self.producing = False  # a `produce` runs: nothing may communicate
+        self.producing: bool = False  # a `produce` runs: nothing may communicate
 
     def holder(self) -> Holder | None:
         """The holder that acts now: the running process, or the one whose nursery we are in."""
@@ -226,7 +230,7 @@ class Kernel(ABC):
         """A pending cancel strikes here; nothing else happens."""
 
     @abstractmethod
-    async def park(self, party: Party, deadline: float = ...) -> None:
+    async def park(self, party: Party, deadline: float = inf) -> None:
         """Wait until `party` is settled, or `now()` reaches `deadline`; a cancel withdraws it."""
 
     @abstractmethod

@@ -18,8 +18,8 @@ class Latch:
     __slots__ = ("happened", "source", "waiting", "watches")
 
     def __init__(self, source: Any = None) -> None:
-        self.source = source  # the process or channel it waits for, if that is known
-        self.happened = False
+        self.source: Any = source  # the process or channel it waits for, if that is known
+        self.happened: bool = False
         self.waiting: dict[Party, None] = {}
         self.watches: list[Watch] = []
 

@@ -45,12 +45,12 @@ class Item:
     __slots__ = ("attempts", "cancel", "errors", "sender", "value", "withdrawn")
 
     def __init__(self, value: Any) -> None:
-        self.value = value
-        self.attempts = 0
+        self.value: Any = value
+        self.attempts: int = 0
         self.errors: tuple[BaseException, ...] = ()
         self.sender: Party | None = None
         self.cancel: Callable[[], object] | None = None  # ends the block, once it has begun
-        self.withdrawn = False
+        self.withdrawn: bool = False
 
 
 class Party:
@@ -75,10 +75,10 @@ class Party:
         self.next: Party | None = None
         self.prev: Party | None = None
         self.queue: Line | None = None
-        self.side = SEND
-        self.mode = TAKE
-        self.ticket = 0
-        self.lent = False  # parked where any driver may step it
+        self.side: int = SEND
+        self.mode: int = TAKE
+        self.ticket: int = 0
+        self.lent: bool = False  # parked where any driver may step it
         self.value: Any = None
         self.end: Any = None  # the end it waits on, if it may be closed meanwhile
         self.item: Item | None = None
@@ -115,8 +115,12 @@ class Watch:
         produce: Callable[[], Any] | None = None,
         end: Any = None,
     ) -> None:
-        self.selector, self.bit, self.side, self.mode = selector, bit, side, mode
-        self.produce, self.end = produce, end
+        self.selector: Selector = selector
+        self.bit: int = bit
+        self.side: int = side
+        self.mode: int = mode
+        self.produce: Callable[[], Any] | None = produce
+        self.end: Any = end
 
     def waits(self, me: Party | None = None) -> bool:
         """True if its selection waits and could commit it, unless that is `me`'s own."""

@@ -41,7 +41,9 @@ class Outcome(Generic[Q, A]):
     __slots__ = ("_reply", "error", "request")
 
     def __init__(self, request: Q, reply: A | None, error: CallFailed | None) -> None:
-        self.request, self._reply, self.error = request, reply, error
+        self.request: Q = request
+        self._reply: A | None = reply
+        self.error: CallFailed | None = error
 
     @property
     def reply(self) -> A:

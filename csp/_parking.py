@@ -84,8 +84,8 @@ class TaskParty(Party):
 
     def __init__(self) -> None:
         super().__init__()
-        self.task = current_task()
-        self.settled = False
+        self.task: trio.lowlevel.Task = current_task()
+        self.settled: bool = False
 
 
 class Driver(Party):
@@ -106,15 +106,16 @@ class Driver(Party):
 
     def __init__(self, holder: Holder, coro: Coroutine[Any, Any, Any], lendable: bool) -> None:
         super().__init__()
-        self.holder, self.coro = holder, coro
-        self.task = current_task()
-        self.outer = self.task.coro  # another one later: somebody else steps our task
-        self.run = self.task.context.run
-        self.lendable = lendable
-        self.settled = False  # woken while trio is about to resume it
-        self.pending = False  # ready, and counted in `kernel.pending`
-        self.recheck = False  # a cancel is pending: the next park goes through trio
-        self.foreign = False  # waits on a trio trap that a lent step met
+        self.holder: Holder = holder
+        self.coro: Coroutine[Any, Any, Any] = coro
+        self.task: trio.lowlevel.Task = current_task()
+        self.outer: Any = self.task.coro  # another one later: somebody else steps our task
+        self.run: Any = self.task.context.run
+        self.lendable: bool = lendable
+        self.settled: bool = False  # woken while trio is about to resume it
+        self.pending: bool = False  # ready, and counted in `kernel.pending`
+        self.recheck: bool = False  # a cancel is pending: the next park goes through trio
+        self.foreign: bool = False  # waits on a trio trap that a lent step met
 
 
 class TrioKernel(Kernel):
@@ -124,11 +125,11 @@ class TrioKernel(Kernel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.budget = STEPS
-        self.lend = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
-        self.watched = False  # an instrument watches the steps of tasks
-        self.lent_steps = 0
-        self.pending = 0  # drivers that trio resumes in this pass or the next, to go on
+        self.budget: int = STEPS
+        self.lend: bool = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
+        self.watched: bool = False  # an instrument watches the steps of tasks
+        self.lent_steps: int = 0
+        self.pending: int = 0  # drivers that trio resumes in this pass or the next, to go on
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
         self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
         self.run_context: dict[str, Any] = _RUN_CONTEXT.__dict__ if CAN_LEND else {}

@@ -45,8 +45,8 @@ class Process(Coroutine[Any, Any, R_co]):
     _sequential = False
 
     def __init__(self, name: str, place: str) -> None:
-        self.name = name  # for messages
-        self.place = place  # file.py:line of the call
+        self.name: str = name  # for messages
+        self.place: str = place  # file.py:line of the call
         self._state = NEW
         self._claims: list[End] = []
         self._part_of: Process[Any] | None = None

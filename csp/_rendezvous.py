@@ -65,15 +65,15 @@ class Rendezvous:
     def __init__(self, buffer: Buffer | None = None) -> None:
         self.first: Party | None = None
         self.last: Party | None = None
-        self.buffer = buffer
+        self.buffer: Buffer | None = buffer
         self.front: deque[Item] | None = None
         self.watches: tuple[list[Watch], list[Watch]] | None = None
-        self.held = 0
-        self.ends = [0, 0]
-        self.gone = [False, False]
+        self.held: int = 0
+        self.ends: list[int] = [0, 0]
+        self.gone: list[bool] = [False, False]
         self.causes: list[tuple[BaseException, ...]] = [(), ()]  # with which ends of a side left
         self.poison: tuple[str, str] | None = None  # reason, who
-        self.quick = buffer is None
+        self.quick: bool = buffer is None
 
     # --- the waiting list ------------------------------------------------------------------
 
