@@ -59,16 +59,15 @@ class Sender(End, abc.Sender[T_contra]):
         Cancelled = not sent.  Raises NoReceivers, Abandoned or Poisoned if nobody can take it,
         ChannelTypeError if it is not of the element type, EndClosed if this end is not yours.
         """
-        owner = self._owner
+        owner = self._user
         kernel = owner.kernel
         core = self._core
         if (
             kernel.current is owner
             and core.quick
             and type(value) is core.exact
-            and kernel.budget > 0
+            and kernel.credit > 0
             and kernel.hook is None
-            and not self._claims
         ):
             partner = core.first
             if partner is None:
@@ -85,7 +84,7 @@ class Sender(End, abc.Sender[T_contra]):
                     return
                 await self._fail(me.outcome)
             elif partner.side == RECEIVE and partner.mode == TAKE:
-                kernel.budget -= 4
+                kernel.credit -= 1
                 if kernel.clock() < kernel.deadline:
                     after = partner.next
                     core.first = after
@@ -233,16 +232,15 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         Cancelled = nothing was taken.  Raises EndOfChannel when all senders have retired and
         all was received, Abandoned or Poisoned, and EndClosed if this end is not yours.
         """
-        owner = self._owner
+        owner = self._user
         kernel = owner.kernel
         core = self._core
         if (
             kernel.current is owner
             and core.quick
             and not core.carries
-            and kernel.budget > 0
+            and kernel.credit > 0
             and kernel.hook is None
-            and not self._claims
         ):
             partner = core.first
             if partner is None:
@@ -261,7 +259,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                     return value
                 await self._fail(me.outcome)
             elif partner.side == SEND:
-                kernel.budget -= 4
+                kernel.credit -= 1
                 if kernel.clock() < kernel.deadline:
                     after = partner.next
                     core.first = after

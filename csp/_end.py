@@ -5,6 +5,7 @@ Invariants:
   kernel never steps anybody, so the hot paths need no further test.
 * an open end counts once in `_core.ends[side]`, also while it is claimed or travels in a value.
 * `_claims` are the processes it was given to that have not started; it may not be used meanwhile.
+* `_user` is the owner while the end may be used, else `CLOSED`: the only test of the hot paths.
 """
 
 from __future__ import annotations
@@ -39,7 +40,17 @@ UNOWNED: Holder = _Unowned(_NEVER, "main")
 class End:
     """One end of a channel."""
 
-    __slots__ = ("__weakref__", "_claims", "_core", "_given", "_last", "_owner", "_story", "_token")
+    __slots__ = (
+        "__weakref__",
+        "_claims",
+        "_core",
+        "_given",
+        "_last",
+        "_owner",
+        "_story",
+        "_token",
+        "_user",
+    )
     _side: ClassVar[int] = SEND
     _what: ClassVar[str] = "sender"
 
@@ -69,8 +80,20 @@ class End:
 
     # --- ownership -------------------------------------------------------------------------
 
+    def _claim(self, process: Any) -> None:
+        """It was given to a process that has not started."""
+        self._claims.append(process)
+        self._user = CLOSED
+
+    def _unclaim(self, process: Any) -> None:
+        """That process starts, or never will."""
+        self._claims.remove(process)
+        if not self._claims:
+            self._user = self._owner
+
     def _own(self, owner: Holder | None) -> None:
         self._owner = owner if owner is not None else UNOWNED
+        self._user = CLOSED if self._claims else self._owner
         if owner is not None and owner is not TRAVELLING:
             owner.ends[id(self)] = weakref.ref(self)
 
@@ -114,7 +137,7 @@ class End:
         self._core.ends[self._side] -= 1
         self._last = self._owner
         self._owner.ends.pop(id(self), None)
-        self._owner = CLOSED
+        self._owner = self._user = CLOSED
         self._story = story
 
     def _adopt(self, owner: Holder | None) -> None:
@@ -165,7 +188,7 @@ class End:
         if owner is CLOSED:
             return
         owner.ends.pop(id(self), None)
-        self._last, self._owner = owner, CLOSED
+        self._last, self._owner, self._user = owner, CLOSED, CLOSED
         woken: list[Party] = []
         core.close(self._side, self, woken)
         core.retire(self._side, woken, cause)
@@ -185,7 +208,7 @@ class End:
         """
         kernel = self._acting()
         self._owner.ends.pop(id(self), None)
-        self._owner = UNOWNED
+        self._own(None)
         self._core.detached = True
         self._token = kernel.token()
 

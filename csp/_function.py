@@ -75,7 +75,7 @@ class Called(Process[R_co]):
         self._map(note)
         self._claims = found
         for end in found:
-            end._claims.append(self)
+            end._claim(self)
 
     def _copy(self) -> Process[R_co]:
         args, kwargs = self._map(lambda end: end._duplicate())
@@ -85,7 +85,7 @@ class Called(Process[R_co]):
         """The arguments, with new handles owned by `holder`."""
 
         def take(end: End) -> End:
-            end._claims.remove(self)
+            end._unclaim(self)
             new = end._twin(holder)
             if not end._claims:  # else a later step has it after us
                 end._leave(
@@ -113,7 +113,7 @@ class Called(Process[R_co]):
             kernel, self.name, self.place, kernel.holder(), self._path_label()
         )
         args, kwargs = self._take(holder)
-        return await kernel.run_process(holder, self._live(holder, args, kwargs))
+        return await self._live(holder, args, kwargs)
 
     @protected
     async def _live(self, holder: Holder, args: Any, kwargs: Any) -> Any:
@@ -123,7 +123,7 @@ class Called(Process[R_co]):
             kernel.tell("started", detail=self.place)
         try:
             body = holder.body = self._of.function(*args, **kwargs)
-            result = await body
+            result = await kernel.run_process(holder, body)
         except BaseException as error:
             if self._ends_quietly(holder, error):
                 self._pass_poison(holder, error)

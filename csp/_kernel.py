@@ -7,8 +7,8 @@ same processes.
 
 Invariants:
 * `current` is the holder whose coroutine is being stepped right now, None in plain trio tasks.
-* a coroutine that waits yields `PARK`, and is stepped again only when its party was settled.
-* `budget` is what is left of the present pass; at 0 and below every operation calls `before`.
+* a coroutine that waits yields `PARKED` (`await PARK`), and is stepped again only when its party was settled.
+* `credit` is how many operations the step may still make without a call of `before`.
 """
 
 from __future__ import annotations
@@ -16,29 +16,27 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from math import inf
 from time import perf_counter
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from ._observe import Event, Kind
 from ._offer import Party
 
 
-class Park:
-    """What a coroutine yields when it waits; `await PARK` allocates no generator."""
+class _Park(tuple[object]):
+    """`await PARK` hands its item to whoever steps the coroutine; it calls no Python function."""
 
     __slots__ = ()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return iter(_PARKED)  # type: ignore[return-value]
+    __await__: Any = cast(Any, tuple).__iter__
 
 
-PARK = Park()
-_PARKED = (PARK,)
+PARKED = object()  # what a coroutine yields when it waits
+PARK: Any = _Park((PARKED,))
 
 
 class Holder:
@@ -162,8 +160,8 @@ class Kernel(ABC):
     """All state of one run, and what can be asked of it."""
 
     __slots__ = (
-        "budget",
         "clock",
+        "credit",
         "current",
         "deadline",
         "holders",
@@ -179,7 +177,7 @@ class Kernel(ABC):
         self.ready: deque[Any] = deque()  # parked, settled, not yet stepped
         self.hook: Callable[[Event], object] | None = None  # of observers; one test an event
         self.hooks: tuple[Callable[[Event], object], ...] = ()
-        self.budget: int = 0
+        self.credit: int = 0
         self.clock: Callable[[], float] = perf_counter
         self.deadline: float = 0.0  # of the present pass, by `clock`
         self.holders: set[Holder] = set()  # the running processes

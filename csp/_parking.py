@@ -21,7 +21,8 @@ Rules, each with a test of its own:
 * nobody hosts while a driver that is ready waits for trio to resume it (`pending`), nor in the
   pass in which it started: the others have their turn first.  One of the pending takes over what
   is on the ready list, so it need not be spilled.
-* a pass of trio ends after `STEPS` steps or `SECONDS`, whoever hosts.
+* a pass of trio ends after `STEPS` steps or `SECONDS`, whoever hosts.  Each lent step was made
+  ready by an operation, and each operation looks at the clock: steps need not.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from ._kernel import HOLDER, PARK, Holder, Kernel, Nursery, Scope, Waiting
+from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
 from ._offer import TAKE, Party
 
 
@@ -74,7 +75,7 @@ CAN_LEND = _RUN_CONTEXT is not None
 protected = enable_ki_protection  # Ctrl-C does not cut what is marked so
 
 STEPS, SECONDS = 1000, 0.005  # of one pass
-OPERATION = 4  # an operation that does not park costs as much of the budget as 4 steps: 250 a pass
+OPERATIONS = 250  # of one step, before it goes to trio; those that park end the step anyway
 
 
 class TaskParty(Party):
@@ -100,6 +101,7 @@ class Driver(Party):
         "pending",
         "recheck",
         "run",
+        "send",
         "settled",
         "task",
     )
@@ -111,6 +113,7 @@ class Driver(Party):
         self.task: trio.lowlevel.Task = current_task()
         self.outer: Any = self.task.coro  # another one later: somebody else steps our task
         self.run: Any = self.task.context.run
+        self.send: Any = coro.send
         self.lendable: bool = lendable
         self.settled: bool = False  # woken while trio is about to resume it
         self.pending: bool = False  # ready, and counted in `kernel.pending`
@@ -121,11 +124,20 @@ class Driver(Party):
 class TrioKernel(Kernel):
     """The kernel of a trio run."""
 
-    __slots__ = ("contexts", "lend", "lent_steps", "parked", "pending", "run_context", "watched")
+    __slots__ = (
+        "budget",
+        "contexts",
+        "lend",
+        "lent_steps",
+        "parked",
+        "pending",
+        "run_context",
+        "watched",
+    )
 
     def __init__(self) -> None:
         super().__init__()
-        self.budget: int = STEPS
+        self.budget: int = STEPS  # what is left of the present pass
         self.lend: bool = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
         self.watched: bool = False  # an instrument watches the steps of tasks
         self.lent_steps: int = 0
@@ -159,8 +171,8 @@ class TrioKernel(Kernel):
             if holder is None or holder.task is not current_task():
                 await trio.lowlevel.checkpoint_if_cancelled()
                 return True
-        self.budget -= OPERATION
-        if self.budget <= 0 or self.clock() > self.deadline:
+        self.credit -= 1
+        if self.credit <= 0 or self.clock() > self.deadline:
             await trio.lowlevel.checkpoint()
         return False
 
@@ -333,27 +345,27 @@ class TrioKernel(Kernel):
     def lend_turn(self, host: Driver) -> bool:
         """Step ready processes; True as soon as `host` itself is ready."""
         ready, context = self.ready, self.run_context
-        clock, deadline, steps = self.clock, self.deadline, 0
+        budget, steps = self.budget, 0
         try:
-            while ready and self.budget > 0 and not self.pending:
+            while ready and steps < budget and not self.pending:
                 driver: Driver = ready.popleft()
                 if driver is host:
                     return True
                 if not driver.lendable:
                     self.give_to_trio(driver)
                     continue
-                self.budget -= 1
                 steps += 1
+                self.credit = OPERATIONS
                 self.current = driver.holder
                 context["task"] = driver.task
                 try:
-                    message = driver.run(driver.coro.send, None)
+                    message = driver.run(driver.send, None)
                 except StopIteration as stop:
                     self.give_to_trio(driver, Value(("returned", stop.value)))
                 except BaseException as error:
                     self.give_to_trio(driver, Value(("raised", error)))
                 else:
-                    if message is PARK:
+                    if message is PARKED:
                         if driver.recheck:
                             driver.recheck = False
                             driver.lent = False
@@ -366,9 +378,8 @@ class TrioKernel(Kernel):
                         driver.task._attempt_delivery_of_any_pending_cancel()
                     else:
                         self.give_to_trio(driver, Value(("trap", message)))
-                if clock() > deadline:
-                    break
         finally:
+            self.budget -= steps
             self.lent_steps += steps
             self.current = None
             context["task"] = host.task
@@ -545,6 +556,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     fresh = True  # started in this pass
     while True:
         kernel.current = driver.holder if task.coro is outer else None
+        kernel.credit = OPERATIONS
         driver.settled = False
         try:
             if error is None:
@@ -559,7 +571,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
             kernel.spill(None)
             raise
         argument = None
-        if message is PARK:
+        if message is PARKED:
             driver.lent = True
             if not fresh and kernel.may_host(driver) and kernel.lend_turn(driver):
                 continue

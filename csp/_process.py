@@ -144,7 +144,7 @@ class Process(Coroutine[Any, Any, R_co]):
                 part._drop()
             for end in self._claims:
                 if self in end._claims:  # not if it retired together with its owner
-                    end._claims.remove(self)
+                    end._unclaim(self)
                 if not end._claims:
                     end._story = f"process `{self.name}` ({self.place}) was never run"
                     end._retire()

@@ -5,6 +5,7 @@ it the one of this thread.
 """
 
 from .._kernel import PARK as PARK
+from .._kernel import PARKED as PARKED
 from .._kernel import Holder as Holder
 from .._kernel import Kernel as Kernel
 from .._kernel import Nursery as Nursery

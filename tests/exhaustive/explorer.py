@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any
 
-from csp.lowlevel import PARK, Holder, Kernel, Party, Waiting, install
+from csp.lowlevel import PARK, PARKED, Holder, Kernel, Party, Waiting, install
 
 STEP = object()  # what a coroutine yields where others may go first
 JOIN = object()  # what a coroutine yields while it waits for its children
@@ -42,7 +42,7 @@ class Fiber:
         """True unless it waits for an offer or for its children."""
         if self.waits is JOIN:
             return all(child.done for child in self.children)
-        return not self.done and self.waits is not PARK
+        return not self.done and self.waits is not PARKED
 
 
 class OfFiber(Party):
