@@ -571,3 +571,58 @@ def test_observers_are_told_of_a_send_that_does_not_wait() -> None:
     told = run(main)
     assert ("committed", "receive") in told
     assert ("committed", "send") in told
+
+
+# --- endings -----------------------------------------------------------------------------------
+
+
+@process
+async def awaits(out: Sender[int]) -> None:
+    await sleeper(out)
+
+
+@process
+async def runs_side_by_side(out: Sender[int]) -> None:
+    await Par(sleeper(out))
+
+
+@process
+async def sleeper(out: Sender[int]) -> None:
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("outer", [awaits, runs_side_by_side])
+@fault("only the cancelled process itself is dismissed, not the processes that it runs")
+def test_what_a_cancelled_process_runs_retires_without_a_cause_too(outer: Any) -> None:
+    async def main() -> None:
+        channel = Channel(int, name="c")
+        with channel.receiver() as rx:
+            async with Spawn() as spawn:
+                spawn(outer(channel.sender()), background=True)
+                await trio.sleep(1)
+            with pytest.raises(csp.EndOfChannel):
+                await rx.receive()
+
+    run(main)
+
+
+@fault("what waits on an end stays in the line when the end is given away")
+def test_a_receive_that_waits_while_its_end_is_given_away_takes_nothing() -> None:
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        tx, rx = channel.sender(), channel.receiver()
+        got: list[int] = []
+
+        async def sibling() -> None:
+            try:
+                got.append(await rx.receive())
+            except EndClosed:
+                return
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sibling)
+            await trio.sleep(1)
+            _, numbers = await Par(put(tx, 1, 2), collect(rx))
+        return got, numbers
+
+    assert run(main) == ([], [1, 2])
