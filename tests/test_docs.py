@@ -1,0 +1,184 @@
+"""Every example and every block of code in the docs runs; what the docs name exists."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import csp
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "DEVELOPING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGE_IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+# --- examples in docstrings ----------------------------------------------------------------------
+
+
+class Example(NamedTuple):
+    module: str
+    owner: str
+    text: str
+    line: int
+
+
+def examples() -> Iterator[Example]:
+    """Found in the source: doctest's own search passes over classes whose `__module__` is set."""
+    for file in sorted((ROOT / "csp").rglob("*.py")):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                text = ast.get_docstring(node) or ""
+                if ">>>" in text:
+                    name, line = getattr(node, "name", "module"), getattr(node, "lineno", 0)
+                    yield Example(module, name, text, line)
+
+
+EXAMPLES = list(examples())
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[f"{e.module}.{e.owner}" for e in EXAMPLES])
+def test_an_example_in_a_docstring_runs(example: Example) -> None:
+    module = importlib.import_module(example.module)
+    test = doctest.DocTestParser().get_doctest(
+        example.text, dict(vars(module)), example.owner, module.__file__, example.line
+    )
+    told: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(test, out=told.append)
+    if told:
+        pytest.fail("".join(told), pytrace=False)
+
+
+PUBLIC = [n for n in dir(csp) if not n.startswith("_") and not inspect.ismodule(getattr(csp, n))]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_class_or_function_shows_an_example(name: str) -> None:
+    shows_one = ">>> " in (getattr(csp, name).__doc__ or "")
+    assert shows_one
+
+
+# --- blocks in pages -----------------------------------------------------------------------------
+
+
+class Block(NamedTuple):
+    where: str
+    code: str
+    skipped: str  # the reason, from `<!-- skip: reason -->` on the line before the block
+
+
+def blocks() -> Iterator[Block]:
+    pattern = r"(?:<!-- skip: ([^>]+?) -->\s*\n)?^```python[^\n]*\n(.*?)^```"
+    for page, where in zip(PAGES, PAGE_IDS, strict=True):
+        text = page.read_text(encoding="utf-8")
+        for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
+            line = text.count("\n", 0, found.start(2)) + 1
+            yield Block(f"{where}:{line}", found[2], found[1] or "")
+
+
+BLOCKS = list(blocks())
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.where for block in BLOCKS])
+def test_a_block_of_code_runs(block: Block, tmp_path: Path) -> None:
+    if block.skipped:
+        pytest.skip(block.skipped)
+    (tmp_path / "program.py").write_text(block.code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- what pages name -----------------------------------------------------------------------------
+
+
+def code_in(text: str) -> str:
+    """What stands in backticks, in fences and in indented blocks."""
+    fenced = re.findall(r"^```(?!python)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "\n".join(fenced + re.findall(r"^    .*", text, re.MULTILINE) + spans_in(text))
+
+
+def spans_in(text: str) -> list[str]:
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
+
+
+def make_targets(text: str) -> set[str]:
+    return set(re.findall(r"\bmake ([a-z][\w-]*)", code_in(text)))
+
+
+def files(text: str) -> set[str]:
+    """The files and directories that a page names; those of the reader excepted."""
+    code = re.sub(r"\w+://\S+", "", code_in(text))
+    named = set(
+        re.findall(
+            r"(?<![\w./~$-])[\w.-]+/[\w./-]*|(?<![\w./-])[\w.-]+\.(?:py|md|toml|yaml)\b", code
+        )
+    )
+    links = set(re.findall(r"\]\((?!\w+:|#)([^)#]+)", text))
+    own = set(re.findall(r"[Ss]ave it as `([^`]+)`", text))
+    return {name for name in named | links if name not in own and not is_placeholder(name)}
+
+
+def is_placeholder(name: str) -> bool:
+    return bool(re.search(r"\b[A-Z]+\b(?!\.md)", name)) or name.startswith(".venv/")
+
+
+def exists(name: str, page: Path) -> bool:
+    wanted = [name, f"{name}.py"] if "/" in name else [name, f"csp/{name}"]
+    return any((base / each).exists() for base in (ROOT, page.parent) for each in wanted)
+
+
+def private_names(text: str) -> set[str]:
+    """Private names in backticks, as in `_deadlock.Judge`."""
+    dotted = [span for span in spans_in(text) if re.fullmatch(r"_[a-zA-Z]\w*(\.\w+)*", span)]
+    return {part for span in dotted for part in span.removesuffix(".py").split(".")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_each_make_target_that_a_page_names_exists(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
+    missing = make_targets(page.read_text(encoding="utf-8")) - targets
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_each_file_that_a_page_names_exists(page: Path) -> None:
+    named = files(page.read_text(encoding="utf-8"))
+    missing = {name for name in named if not exists(name, page)}
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_each_private_name_in_a_page_occurs_in_the_source(page: Path) -> None:
+    source = set[str]()
+    for file in (ROOT / "csp").rglob("*.py"):
+        source |= {file.stem, *re.findall(r"\w+", file.read_text(encoding="utf-8"))}
+    missing = private_names(page.read_text(encoding="utf-8")) - source
+    assert not missing
+
+
+# --- the searches above find what they look for ---------------------------------------------------
+
+
+def test_the_searches_find_what_they_look_for() -> None:
+    text = (
+        "Say `make demo`; see `csp/_offer`, [it](docs/x.md), `_a.b`.\n\n    make test   .ci/run\n"
+    )
+    assert make_targets(text) == {"demo", "test"}
+    assert files(text) == {"csp/_offer", "docs/x.md", ".ci/run"}
+    assert private_names(text) == {"_a", "b"}
+    assert len(EXAMPLES) > 30
+    assert BLOCKS

@@ -1,0 +1,175 @@
+"""The front doors: which names are public, how they are exported, that each is documented."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import csp
+
+SOURCE = Path(csp.__file__).parent
+
+DOORS = {
+    "csp": """
+        Process process Par Seq Spawn Running run
+        Channel Sender Receiver Broadcast Barrier Member Flag Statistics
+        Fifo Sliding Dropping
+        Alternation Choice Timeout Deadline Every Signal Skip Wait
+        Lease Failed Call Accepted Outcome
+        ChannelEnded EndOfChannel NoReceivers Poisoned Abandoned LinkLost DeliveryUnknown
+        EndClosed WiringError ChannelTypeError Deadlock LeaseFailed CallFailed RequestFailed
+        observe Event Dropped
+    """,
+    "csp.abc": "Guard Sender Receiver",
+    "csp.from_thread": "send receive",
+    "csp.lowlevel": """
+        Party Watch Rendezvous
+        Kernel TrioKernel Holder Nursery Scope Waiting PARK current_kernel install
+        on_event
+    """,
+    "csp.testing": "check_channel cancel_at_every_step",
+}
+NAMES = {door: set(names.split()) for door, names in DOORS.items()}
+PUBLIC = [(door, name) for door, names in NAMES.items() for name in sorted(names)]
+
+# not among our words: of earlier designs, or other libraries' for what has a word here
+SYNONYMS = [
+    "fork",
+    "hold",
+    "task",
+    "tasks",
+    "thread",
+    "coroutine",
+    "actor",
+    "alt",
+    "reader",
+    "writer",
+]
+TRIOS = {"tasks_waiting_send", "tasks_waiting_receive", "from_thread"}  # as trio names them
+
+
+def members(cls: type) -> Iterator[tuple[str, Any]]:
+    """The public methods and properties of a class that csp has written."""
+    for name in dir(cls):
+        owner = next((c for c in cls.__mro__ if name in vars(c)), object)
+        if not name.startswith("_") and owner.__module__.startswith("csp"):
+            value = vars(owner)[name]
+            value = getattr(value, "__func__", value)  # of a class or static method
+            if inspect.isfunction(value) or isinstance(value, property):
+                yield name, value
+
+
+def words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+# --- which names -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("door", "name"), PUBLIC, ids=[f"{d}.{n}" for d, n in PUBLIC])
+def test_a_public_name_is_there_and_documented(door: str, name: str) -> None:
+    value = getattr(importlib.import_module(door), name)
+    assert not callable(value) or inspect.cleandoc(value.__doc__ or "")
+
+
+@pytest.mark.parametrize("door", [door for door in NAMES if door != "csp.abc"])
+def test_nothing_else_leaks_through_a_front_door(door: str) -> None:
+    module = importlib.import_module(door)
+    seen = {name for name in vars(module) if not name.startswith("_")}
+    own = {n for n in seen if getattr(getattr(module, n), "__name__", "") == f"{door}.{n}"}
+    assert seen - own == NAMES[door]
+
+
+def test_abc_defines_nothing_else() -> None:
+    module = importlib.import_module("csp.abc")
+    own = {n for n, v in vars(module).items() if getattr(v, "__module__", "") == "csp.abc"}
+    assert {name for name in own if isinstance(getattr(module, name), type)} == NAMES["csp.abc"]
+
+
+@pytest.mark.parametrize("door", ["csp", "csp.lowlevel", "csp.testing", "csp.from_thread"])
+def test_a_front_door_exports_each_name_under_its_own(door: str) -> None:
+    file = importlib.import_module(door).__file__
+    assert file is not None
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    exported = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.level and node.module
+        for alias in node.names
+        if alias.asname == alias.name
+    }
+    assert exported == NAMES[door]
+
+
+@pytest.mark.parametrize("door", ["csp", "csp.from_thread", "csp.testing"])
+def test_public_names_say_that_they_are(door: str) -> None:
+    module = importlib.import_module(door)
+    private = {
+        name: value.__module__
+        for name in sorted(NAMES[door])
+        if (value := getattr(module, name)).__module__ != door
+    }
+    assert not private, "a traceback would name a private module"
+
+
+def test_star_import_gives_the_public_names() -> None:
+    names: dict[str, Any] = {}
+    exec("from csp import *", names)
+    classes = {n for n, v in names.items() if not isinstance(v, ModuleType)} - {"__builtins__"}
+    assert classes == NAMES["csp"]
+
+
+# --- what is written at them -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("door", "name"), PUBLIC, ids=[f"{d}.{n}" for d, n in PUBLIC])
+def test_public_methods_and_properties_are_documented(door: str, name: str) -> None:
+    value = getattr(importlib.import_module(door), name)
+    found = members(value) if isinstance(value, type) else []
+    assert not [name for name, member in found if not inspect.getdoc(member)]
+
+
+@pytest.mark.parametrize("door", NAMES)
+def test_a_module_says_what_it_is_for(door: str) -> None:
+    assert importlib.import_module(door).__doc__
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", SYNONYMS)
+def test_a_synonym_is_no_part_of_a_public_name(word: str) -> None:
+    found = set[str]()
+    for door, name in PUBLIC:
+        value = getattr(importlib.import_module(door), name)
+        inside = [n for n, _ in members(value)] if isinstance(value, type) else []
+        found |= {n for n in [name, *inside] if word in words(n) and n not in TRIOS}
+    assert not found
+
+
+def texts(file: Path) -> Iterator[tuple[int, str]]:
+    """The docstrings and messages in a source file, with their lines."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.lineno, node.value
+
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(SOURCE)) for f in FILES])
+def test_a_trio_task_is_named_in_full(file: Path) -> None:
+    alone = re.compile(r"(?<!trio )(?<!trio's )(?<![`_.])\btasks?\b(?![`_(])")
+    assert not [
+        f"{file.name}:{line}: ...{text[max(found.start() - 30, 0) : found.end() + 20]!r}..."
+        for line, text in texts(file)
+        for found in alone.finditer(re.sub(r"\s+", " ", text))
+    ]
