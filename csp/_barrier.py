@@ -52,9 +52,11 @@ class BarrierCore(Core):
         return members
 
     def _waiting_watches(self) -> list[Watch]:
+        """One for each selection that waits: it can offer one member only."""
         if self.watches is None:
             return []
-        return [watch for watch in self.watches[SEND] if watch.waits()]
+        waiting = {watch.selector: watch for watch in self.watches[SEND] if watch.waits()}
+        return list(waiting.values())
 
     def meet(self, member: object, woken: list[Party]) -> bool:
         """`member` (or none) offers as well: commit all offers if every member offers."""

@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Generic, Self, TypeVar, cast
 
 from ._buffers import Buffer
@@ -208,6 +209,7 @@ class Broadcast(Generic[T]):
             raise ValueError(f'check is "shallow" or "deep", not {check!r}')
         self._buffer = as_buffer(buffer)
         self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
+        self._core.channel = weakref.ref(self)
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._errors import CallFailed, EndOfChannel
-from ._kernel import Scope
+from ._kernel import Holder, Scope
 from ._latch import Latch
 from ._lease import is_channel_end
 from ._parking import current_kernel
@@ -47,7 +47,9 @@ class Call(Generic[Q, A]):
 class Ticket:
     """One call on its way."""
 
-    __slots__ = ("answered", "cancel", "cancelled", "error", "latch", "reply", "request")
+    __slots__ = (
+        "answered", "cancel", "cancelled", "core", "error", "latch", "reply", "request", "server",
+    )  # fmt: skip
 
     def __init__(
         self, request: Any, core: Any, answered: Callable[[Ticket], object] | None = None
@@ -55,7 +57,9 @@ class Ticket:
         self.request: Any = request
         self.reply: Any = None
         self.error: CallFailed | None = None
-        self.latch: Latch = Latch(core)
+        self.core: Any = core
+        self.server: Holder | None = None  # who has taken it
+        self.latch: Latch = Latch(self)
         self.answered: Callable[[Ticket], object] | None = (
             answered  # told when there is a reply or an error
         )
@@ -119,6 +123,8 @@ class Accepted(Generic[Q, A]):
 
     def __init__(self, receiver: Receiver[Any], ticket: Ticket | None = None) -> None:
         self._receiver, self._ticket = receiver, ticket
+        if ticket is not None:
+            ticket.server = current_kernel().holder()
         self._scope: Scope | None = None
         self._replied = False
 
@@ -154,6 +160,7 @@ class Accepted(Generic[Q, A]):
             ticket = cast(Ticket, await self._receiver._take())
             if not ticket.cancelled:
                 self._ticket = ticket
+                ticket.server = current_kernel().holder()
         self._scope = current_kernel().scope()
         self._scope.__enter__()
         self._ticket.cancel = self._scope.cancel
@@ -181,6 +188,14 @@ class Accepted(Generic[Q, A]):
             text = "no reply" if error is None else "no reply: the server was cancelled"
             ticket.answer(error=CallFailed(text))
         return absorbed
+
+    def __del__(self) -> None:
+        ticket = getattr(self, "_ticket", None)
+        if ticket is not None and self._scope is None:  # chosen, and its block never entered
+            try:
+                ticket.answer(error=CallFailed("no reply: the server dropped the call"))
+            except RuntimeError:  # collected outside of a run: nobody waits any more
+                return
 
 
 def _failure(error: Exception) -> CallFailed:

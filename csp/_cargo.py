@@ -6,13 +6,14 @@ Invariant: the old handle of an end that was sent is closed when the value is co
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import msgspec
 
 from ._core import LEAVES
 from ._end import CLOSED, TRAVELLING, End
+from ._errors import EndClosed
 from ._kernel import Holder
 
 
@@ -29,6 +30,8 @@ class Cargo:
         for old, new in self.pairs:
             if committed:
                 old._leave(f"you sent this {old._what} of `{old._core.name}` away")
+            elif old._owner is CLOSED:  # it was retired while it was offered
+                new._retire()
             else:
                 new._leave("")
 
@@ -45,6 +48,10 @@ def pack(value: Any, *, check: bool = True) -> tuple[Any, Cargo | None]:
             end._acting()
         elif end._owner is CLOSED:
             return end
+        if any(old is end for old, _ in cargo.pairs):
+            raise EndClosed(
+                f"the {end._what} of `{end._core.name}` stands in the value twice: `.clone()` it"
+            )
         new = end._twin(TRAVELLING)
         cargo.pairs.append((end, new))
         return new
@@ -63,31 +70,73 @@ def unpack(value: Any, holder: Holder | None) -> None:
     map_ends(value, take)
 
 
-def map_ends(value: Any, change: Callable[[Any], Any], of: type = End) -> Any:
+def map_ends(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
     """`value` with `change` applied to each end in it; the same object if there is none.
 
     Looks into lists, tuples, dicts, dataclasses and Structs, and into whatever says how in
     `_map_ends` (alternations).  `of` says what to look for instead of ends.
     """
+    if type(value) in LEAVES or not _holds(value, of):
+        return value
+    return _mapped(value, change, of)
+
+
+def _holds(value: Any, of: Any) -> bool:
+    """True if there is anything to find; values may be deep, and hold themselves."""
+    pending: list[Any] = [value]
+    seen: set[int] = set()
+    while pending:
+        at = pending.pop()
+        kind: Any = cast(Any, type(at))
+        if kind in LEAVES or id(at) in seen:
+            continue
+        if issubclass(kind, of) or hasattr(kind, "_map_ends"):
+            return True
+        inside = _inside(at, kind)
+        if inside:
+            seen.add(id(at))
+            pending.extend(inside)
+    return False
+
+
+def _are_ends(of: Any) -> bool:
+    return of is End or (isinstance(of, tuple) and End in of)
+
+
+def _inside(value: Any, kind: Any) -> Iterable[Any]:
+    """Where ends are looked for."""
+    if kind is list or issubclass(kind, tuple):
+        return cast("Iterable[Any]", value)
+    if kind is dict:
+        return cast("Iterable[Any]", value.values())
+    return [getattr(value, name, None) for name in _fields(kind)]
+
+
+def _fields(kind: Any) -> Iterable[str]:
+    """The fields of a dataclass or Struct."""
+    fields: Any = getattr(kind, "__dataclass_fields__", None) or ()
+    return fields or cast("Iterable[str]", getattr(kind, "__struct_fields__", ()))
+
+
+def _mapped(value: Any, change: Callable[[Any], Any], of: Any) -> Any:
     kind: Any = cast(Any, type(value))
     if kind in LEAVES:
         return value
     if issubclass(kind, of):
         return change(value)
-    if of is End and hasattr(kind, "_map_ends"):
-        return value._map_ends(change)
+    if hasattr(kind, "_map_ends"):
+        return value._map_ends(change) if _are_ends(of) else value
     if kind is list or issubclass(kind, tuple):
         return _map_items(value, kind, change, of)
     if kind is dict:
-        changed = {k: map_ends(v, change, of) for k, v in value.items()}
+        changed = {k: _mapped(v, change, of) for k, v in value.items()}
         return value if all(changed[k] is value[k] for k in value) else changed
-    fields: Any = getattr(kind, "__dataclass_fields__", None)
-    fields = fields or getattr(kind, "__struct_fields__", None)
-    return value if fields is None else _map_fields(value, list(fields), change, of)
+    fields = list(_fields(kind))
+    return _map_fields(value, fields, change, of) if fields else value
 
 
-def _map_items(value: Any, kind: Any, change: Callable[[Any], Any], of: type) -> Any:
-    items = [map_ends(item, change, of) for item in value]
+def _map_items(value: Any, kind: Any, change: Callable[[Any], Any], of: Any) -> Any:
+    items = [_mapped(item, change, of) for item in value]
     if all(a is b for a, b in zip(items, value, strict=True)):
         return value
     if hasattr(kind, "_fields"):  # a named tuple
@@ -95,11 +144,11 @@ def _map_items(value: Any, kind: Any, change: Callable[[Any], Any], of: type) ->
     return kind(items)
 
 
-def _map_fields(value: Any, fields: list[str], change: Callable[[Any], Any], of: type) -> Any:
+def _map_fields(value: Any, fields: list[str], change: Callable[[Any], Any], of: Any) -> Any:
     changed: dict[str, Any] = {}
     for name in fields:
         old = getattr(value, name, None)
-        new = map_ends(old, change, of)
+        new = _mapped(old, change, of)
         if new is not old:
             changed[name] = new
     if not changed:

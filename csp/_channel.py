@@ -24,7 +24,7 @@ from ._core import Core
 from ._end import End
 from ._errors import EndClosed, EndOfChannel
 from ._kernel import HOLDER, PARK
-from ._lease import Lease
+from ._lease import Failed, Lease
 from ._offer import COMMITTED, LEASE, OFFER, RECEIVE, SEND, TAKE, UNSETTLED, UNTIL_END, Party
 from ._outcomes import Outcome
 from ._parking import current_kernel, protected
@@ -116,7 +116,7 @@ class Sender(End, abc.Sender[T_contra]):
         if core.carries:
             value, cargo = pack(value)
         me = kernel.party()
-        me.side, me.value = SEND, value
+        me.side, me.value, me.end = SEND, value, self
         woken: list[Party] = []
         try:
             if core.send(me, woken):
@@ -126,7 +126,6 @@ class Sender(End, abc.Sender[T_contra]):
             else:
                 kernel.wake_all(woken)
                 if me.engaged is None:
-                    me.end = self
                     core.enqueue(me)
                     if kernel.hook is not None:
                         kernel.tell("parked", core.path(), "send")
@@ -158,6 +157,8 @@ class Sender(End, abc.Sender[T_contra]):
         kernel.wake_all(woken)
         if cargo:
             cargo.settle(me.outcome is COMMITTED)
+        if kernel.hook is not None and me.outcome is COMMITTED:
+            kernel.tell("committed", core.path(), "send")
         if not settled:  # its only partner failed to produce or is ourselves
             raise trio.WouldBlock
         if me.outcome is not COMMITTED:
@@ -277,6 +278,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                     else:
                         kernel.wake(partner)
                     return given
+        self._core.refuse_plain()
         return cast(T_co, await self._take())
 
     async def _take(self, mode: int = TAKE) -> Any:
@@ -328,7 +330,10 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             kernel.tell("committed", self._core.path(), "receive")
         if self._core.carries:
             unpack(value, kernel.holder())
-        return value if item is None else item
+        if item is not None:
+            self._core.work[item] = kernel.holder()
+            return item
+        return value
 
     @protected
     def receive_nowait(self) -> T_co:
@@ -337,6 +342,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         Raises trio.WouldBlock if there is none, otherwise what `receive` raises.
         """
         kernel = self._acting()
+        self._core.refuse_plain()
         me, woken = Party(), cast("list[Party]", [])
         me.side = RECEIVE
         settled = self._core.receive(me, woken)
@@ -357,6 +363,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
 
     def lease(self) -> Lease[T_co]:
         """Take a value for work: `async with receiver.lease() as job:` (see `Lease`)."""
+        self._core.refuse_plain()
         return _lease.Lease(self)
 
     def leases(self) -> AsyncIterator[Lease[T_co]]:
@@ -364,14 +371,17 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
 
         The body of the loop works inside `async with job:`.
         """
+        self._core.refuse_plain()
         return _lease.Leases(self)
 
     def extended(self) -> AbstractAsyncContextManager[T_co]:
         """The extended rendezvous: the sender waits until the block ends."""
+        self._core.refuse_plain()
         return cast("AbstractAsyncContextManager[T_co]", _lease.Extended(self))
 
     def leasing(self) -> abc.Guard[Receiver[T_co], Lease[T_co]]:
         """A guard that takes a lease; enter it with `async with choice.value as job:`."""
+        self._core.refuse_plain()
         return _guards.OnChannel(self, LEASE, None, _lease.Lease)
 
     def accept(
@@ -479,11 +489,15 @@ class Channel(Generic[T]):
         return f"<Channel {self.name} of {_types.describe(self._core.kind)}>"
 
     @property
-    def failed(self) -> Channel[Any]:
-        """Where values go whose leases failed `max_attempts` times: a `Channel[Failed[T]]`."""
-        if self._core.failed is None:
-            self._core.failed = Channel(_lease.Failed, name=f"{self.name}.failed", buffer=math.inf)
-        return cast("Channel[Any]", self._core.failed)
+    def failed(self) -> Channel[Failed[T]]:
+        """Where values go whose leases failed `max_attempts` times; it has room for all.
+
+        It ends when no more can come: the channel has ended and nothing is leased.
+        """
+        failed: Channel[Failed[T]] = object.__new__(Channel)
+        failed._core = self._core.open_failed()
+        failed._core.kind = Failed[self._core.kind]  # type: ignore[name-defined]
+        return failed
 
     def sender(self) -> Sender[T]:
         """Make a sending end, owned by the caller.

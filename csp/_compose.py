@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast, overload
 from ._alternation import Alternation
 from ._barrier import Member
 from ._channel import Receiver, Sender
+from ._errors import EndClosed
 from ._places import place_of_caller
-from ._process import RUN, Process, run_side_by_side
+from ._process import DROPPED, RUN, Process, run_side_by_side
 
 R = TypeVar("R")
 R1 = TypeVar("R1")
@@ -77,13 +78,17 @@ class _Composed(Process[Any]):
         place = place_of_caller()
         self.parts: tuple[Process[Any], ...] = ()
         super().__init__(self._kind.capitalize(), place)
-        adopted: list[Process[Any]] = []
-        for i, value in enumerate(parts):
-            part = as_process(value, place)
-            self._adopt(part, f"{self._kind}[{i}]")
-            adopted.append(part)
-        self.parts = tuple(adopted)
-        self._settle(whole=False)
+        try:
+            self.parts = tuple(as_process(value, place) for value in parts)
+            for i, part in enumerate(self.parts):
+                self._adopt(part, f"{self._kind}[{i}]")
+            self._settle(whole=False)
+        except (TypeError, EndClosed, RuntimeError):
+            self._state = DROPPED
+            for value in parts:
+                if isinstance(value, Process) and value._part_of in (None, self):
+                    cast("Process[Any]", value)._drop()
+            raise
 
     def _parts(self) -> tuple[Process[Any], ...]:
         return self.parts

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from math import inf
 from typing import Any, NoReturn, get_args
 
 from . import _types
-from ._buffers import Buffer
+from ._buffers import Buffer, Fifo
 from ._errors import (
     Abandoned,
     CallFailed,
@@ -23,8 +24,8 @@ from ._errors import (
     Poisoned,
 )
 from ._kernel import Holder
-from ._offer import POISONED, RECEIVE, SEND
-from ._rendezvous import Rendezvous
+from ._offer import POISONED, RECEIVE, SEND, Item
+from ._rendezvous import Rendezvous, Woken
 
 # classes that hold no ends: their values are sent as they are
 LEAVES = frozenset({int, str, bytes, float, bool, complex, type(None), bytearray})
@@ -36,7 +37,7 @@ class Core(Rendezvous):
 
     __slots__ = (
         "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
-        "kind", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "kind", "maker", "max_attempts", "name", "number", "reply_check", "request_check", "shared", "work",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +72,9 @@ class Core(Rendezvous):
         self.channel: weakref.ref[Any] | None = None
         self.detached: bool = False  # an end is used by a thread: never judged
         self.max_attempts: float = 3
-        self.failed: Any = None
+        self.failed: Core | None = None  # where values go that failed too often
+        self.shared: bool = False  # its `Channel` was given to other processes
+        self.work: dict[Item, Holder | None] = {}  # what is leased or in a block, and by whom
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.made[name] = maker.made.get(name, 0) + 1
@@ -87,6 +90,14 @@ class Core(Rendezvous):
         if self.check is not None and not self.check(value):
             carries = "calls: use `call`" if self.answers else _types.describe(self.kind)
             raise ChannelTypeError(f"channel `{self.name}` carries {carries}, {_but(value)}")
+
+    def refuse_plain(self) -> None:
+        """Raise TypeError on a channel of calls, whose values are no user's."""
+        if self.answers is not None:
+            raise TypeError(
+                f"channel `{self.name}` carries calls: take them with `accept()`, `accepting()` "
+                f"or `serve(function)`"
+            )
 
     def refuse_request(self, value: object) -> None:
         """Raise ChannelTypeError if `value` is no request of this channel of calls."""
@@ -108,6 +119,34 @@ class Core(Rendezvous):
             error = self.error(SEND, self.state(SEND), None) if self.state(SEND) else None
             why = str(error) if error is not None else "dropped by the buffer"
             value.answer(error=CallFailed(f"no reply: {why}"))
+
+    def settle(self, item: Item, woken: Woken, *, give_back: bool = False) -> None:
+        """A block has ended."""
+        self.work.pop(item, None)
+        super().settle(item, woken, give_back=give_back)
+
+    def open_failed(self) -> Core:
+        """Where values go that failed too often; it ends when no more can come."""
+        if self.failed is None:
+            self.failed = Core(object, f"{self.name}.failed", buffer=Fifo(inf), maker=self.maker)
+            self.failed.open_end(SEND)
+            self._end_failed([])
+        return self.failed
+
+    def _end_if_drained(self, woken: Woken) -> None:
+        super()._end_if_drained(woken)
+        self._end_failed(woken)
+
+    def kill(self, reason: str, who: str, woken: Woken) -> None:
+        """Poison the channel."""
+        super().kill(reason, who, woken)
+        self._end_failed(woken)
+
+    def _end_failed(self, woken: Woken) -> None:
+        failed = self.failed
+        over = self.state(RECEIVE) is not None or self.gone[RECEIVE]
+        if failed is not None and over and not self.held and not failed.gone[SEND]:
+            failed.retire(SEND, woken)
 
     def error(self, side: int, outcome: Any, end: object) -> ChannelEnded:
         """The exception for an operation on `end` that met the end of the channel."""

@@ -11,16 +11,18 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ._barrier import BarrierCore
 from ._broadcast import Hub, Port
+from ._call import Ticket
 from ._core import Core
 from ._end import End
 from ._errors import Deadlock
 from ._kernel import Holder, Kernel, Waiting
 from ._latch import Latch
 from ._offer import RECEIVE, SEND, Party
+from ._outcomes import Calls
 from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
 Owners = dict[tuple[Core, int], list[Holder]]
@@ -80,7 +82,7 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     waiting = kernel.waiting()
     holder_of = {each.task: each.holder for each in waiting}
     for each in waiting:
-        wait = _wait_of(each, holder_of, owners)
+        wait = _wait_of(each, holder_of, owners, kernel.background)
         if wait is None:
             free.add(each.holder)
         else:
@@ -88,6 +90,8 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     for holder in kernel.holders:  # awaited inline: its parent waits for it
         parent = holder.parent
         if parent is not None and parent.task is holder.task and parent in kernel.holders:
+            if kernel.timed(parent):
+                free.add(parent)
             text = f"waits for `{holder.name}`"
             wait = _Wait(frozenset([holder]), True, text, parent.place, id(holder))
             entries.append((parent, wait))
@@ -99,7 +103,8 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
         hopeless = {wait.task for _, wait in entries}
         left = [entry for entry in entries if _hopeless(entry[1], stuck, hopeless)]
         if len(left) == len(entries):
-            return stuck
+            idle = all(holder.background for holder in stuck)  # servers that nobody needs now
+            return {} if idle else stuck
         kept = {id(wait) for _, wait in left}
         free.update(holder for holder, wait in entries if id(wait) not in kept)
         entries = left
@@ -142,16 +147,19 @@ def _helpers(core: Core, side: int, owners: Owners) -> set[Holder]:
     if len(held) < core.ends[side] or core.detached:
         helpers.add(OUTSIDE)
     if core.channel is not None and core.channel() is not None and not core.gone[side]:
-        helpers.add(core.maker if core.maker is not None else OUTSIDE)
+        alone = core.maker is not None and not core.shared
+        helpers.add(cast(Holder, core.maker) if alone else OUTSIDE)
     return helpers
 
 
-def _wait_of(each: Waiting, holder_of: dict[Any, Holder], owners: Owners) -> _Wait | None:
+def _wait_of(
+    each: Waiting, holder_of: dict[Any, Holder], owners: Owners, background: set[Any]
+) -> _Wait | None:
     """What a trio task of a process waits for, or None if it may go on by itself."""
     if each.timed:
         return None
     if each.party is None:
-        return _join(each, holder_of)
+        return _join(each, holder_of, background)
     found = _offers(each.party, owners)
     if found is None:
         return None
@@ -159,14 +167,17 @@ def _wait_of(each: Waiting, holder_of: dict[Any, Holder], owners: Owners) -> _Wa
     return _Wait(frozenset(helpers), needs_all, text, each.place, id(each.party), each.task)
 
 
-def _join(each: Waiting, holder_of: dict[Any, Holder]) -> _Wait | None:
+def _join(each: Waiting, holder_of: dict[Any, Holder], background: set[Any]) -> _Wait | None:
     if each.children is None:
         return None
-    children = {holder_of.get(child, OUTSIDE) for child in each.children}
+    tasks = tuple(task for task in each.children if task not in background)
+    if not tasks:
+        return None
+    children = {holder_of.get(child, OUTSIDE) for child in tasks}
     names = ", ".join(sorted(f"`{c.name}`" for c in children if c is not each.holder))
     text = f"waits for {names}" if names else "waits for its own trio tasks"
     key = id(each.task)
-    return _Wait(frozenset(children), True, text, each.place, key, each.task, each.children)
+    return _Wait(frozenset(children), True, text, each.place, key, each.task, tasks)
 
 
 def _offers(party: Party, owners: Owners) -> tuple[set[Holder], str, bool] | None:
@@ -192,9 +203,16 @@ def _to_meet(core: Core, side: int, owners: Owners) -> set[Holder]:
     helpers: set[Holder] = set()
     for other, other_side in _partners(core, side):
         helpers |= _helpers(other, other_side, owners)
-    if side == RECEIVE and core.held:  # what others have in work may come back
-        helpers |= _helpers(core, RECEIVE, owners)
+    if side == RECEIVE:  # what others have in work may come back
+        helpers |= _workers(core)
+        for failing in owners:  # or go to the channel of failed values
+            if failing[0].failed is core:
+                helpers |= _workers(failing[0]) | _helpers(*failing, owners)
     return helpers
+
+
+def _workers(core: Core) -> set[Holder]:
+    return {holder or OUTSIDE for holder in core.work.values()}
 
 
 def _missing(core: BarrierCore, owners: Owners) -> set[Holder]:
@@ -213,12 +231,22 @@ def _missing(core: BarrierCore, owners: Owners) -> set[Holder]:
 
 def _latch(latch: Latch, owners: Owners) -> tuple[set[Holder], str, bool] | None:
     source = latch.source
-    if isinstance(source, Core):
-        text = f"waits for a reply on `{source.name}`"
-        return _helpers(source, RECEIVE, owners), text, False
+    if isinstance(source, Ticket):
+        return _servers(source, owners), f"waits for a reply on `{source.core.name}`", False
+    if isinstance(source, Calls):
+        core = source.sender._core
+        helpers = _helpers(core, RECEIVE, owners)
+        for ticket in source.open:
+            helpers |= _servers(ticket, owners)
+        return helpers, f"waits for replies on `{core.name}`", False
     if source is not None:
         return set(source._holders()), f"waits for `{source.name}`", True
     return None
+
+
+def _servers(ticket: Ticket, owners: Owners) -> set[Holder]:
+    """Who has a call in work, else who may take it."""
+    return {ticket.server} if ticket.server is not None else _helpers(ticket.core, RECEIVE, owners)
 
 
 def _selection(selector: Selecting, owners: Owners) -> tuple[set[Holder], str, bool] | None:

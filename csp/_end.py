@@ -4,7 +4,8 @@ Invariants:
 * `_owner` is the holder that may use the end; a retired or given one has the owner `CLOSED`, whose
   kernel never steps anybody, so the hot paths need no further test.
 * an open end counts once in `_core.ends[side]`, also while it is claimed or travels in a value.
-* `_claims` are the processes it was given to that have not started; it may not be used meanwhile.
+* `_claims` are the processes it was given to that have not started, held weakly: one that is
+  forgotten says so at once.  The end may not be used meanwhile.
 * `_user` is the owner while the end may be used, else `CLOSED`: the only test of the hot paths.
 """
 
@@ -18,7 +19,7 @@ from typing import Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
 from ._errors import EndClosed
-from ._kernel import Holder, Kernel
+from ._kernel import HOLDER, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
 from ._parking import current_kernel, protected
@@ -58,7 +59,7 @@ class End:
         self._core = core
         self._given = given  # obtained as an argument or in a value: its end is a quiet one
         self._story = ""  # why it is closed
-        self._claims: list[Any] = []
+        self._claims: list[weakref.ref[Any]] = []
         self._token: Any = None  # of the run, once it is detached
         self._last: Holder | None = None  # the owner before it was closed
         core.open_end(self._side)
@@ -81,15 +82,41 @@ class End:
     # --- ownership -------------------------------------------------------------------------
 
     def _claim(self, process: Any) -> None:
-        """It was given to a process that has not started."""
-        self._claims.append(process)
+        """It was given to a process that has not started: nobody waits on it any more."""
+        self._claims.append(weakref.ref(process))
         self._user = CLOSED
+        self._nobody_waits()
 
     def _unclaim(self, process: Any) -> None:
         """That process starts, or never will."""
-        self._claims.remove(process)
+        self._claims = [ref for ref in self._claims if ref() not in (None, process)]
         if not self._claims:
             self._user = self._owner
+
+    def _claimants(self) -> list[Any]:
+        """The processes it was given to that have not started."""
+        return [process for ref in self._claims if (process := ref()) is not None]
+
+    def _nobody_waits(self) -> None:
+        woken: list[Party] = []
+        self._core.close(self._side, self, woken)
+        if woken:
+            current_kernel().wake_all(woken)
+
+    def _check_owner(self) -> None:
+        """Raise EndClosed unless the end is the caller's, or nobody's."""
+        holder = HOLDER.get()
+        if self._owner is CLOSED or self._owner is TRAVELLING:
+            raise EndClosed(self._why_closed())
+        if self._owner is not UNOWNED and self._owner is not holder:
+            raise EndClosed(self._never_given(holder))
+
+    def _never_given(self, holder: Holder | None) -> str:
+        who = f"process `{holder.name}`" if holder is not None else "this trio task"
+        return (
+            f"{who} was never given the {self._what} of `{self._core.name}`: "
+            f"pass `{self._core.name}`'s {self._what} as an argument"
+        )
 
     def _own(self, owner: Holder | None) -> None:
         self._owner = owner if owner is not None else UNOWNED
@@ -107,19 +134,14 @@ class End:
             raise RuntimeError("`produce` and conditions may not communicate")
         holder = kernel.holder()
         if self._token is None and (holder or UNOWNED) is not owner:
-            who = f"process `{holder.name}`" if holder is not None else "this trio task"
-            raise EndClosed(
-                f"{who} was never given the {self._what} of `{self._core.name}`: "
-                f"pass `{self._core.name}`'s {self._what} as an argument"
-            )
+            raise EndClosed(self._never_given(holder))
         return kernel
 
     def _why_closed(self) -> str:
         if self._story:
             return self._story
         name, what = self._core.name, self._what
-        if self._claims:
-            claim = self._claims[0]
+        for claim in self._claimants():
             return (
                 f"you gave `{name}`'s {what} to `{claim.name}` at {claim.place}; "
                 f"`.clone()` it to keep one"
@@ -153,10 +175,11 @@ class End:
     def clone(self) -> Self:
         """Make another end of the same channel and direction, owned by the caller.
 
-        Raises EndClosed if this end was retired or given away.
+        Raises EndClosed if this end was retired, given away, or never given to you.
         """
-        if self._owner is CLOSED or self._claims:
+        if self._claims:
             raise EndClosed(self._why_closed())
+        self._check_owner()
         return self._duplicate()
 
     def _duplicate(self) -> Self:

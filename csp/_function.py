@@ -12,12 +12,13 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from . import _wiring
 from ._cargo import map_ends
-from ._end import CLOSED, End
+from ._channel import Channel
+from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
 from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
-from ._process import RUN, Process
+from ._process import DROPPED, RUN, Process
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +30,15 @@ QUIET = (EndOfChannel, NoReceivers, Poisoned)
 class Called(Process[R_co]):
     """A called `@process` function."""
 
-    __slots__ = ("_arguments", "_cancel_others", "_of", "dismissed", "holder", "outermost")
+    __slots__ = (
+        "_arguments",
+        "_cancel_others",
+        "_of",
+        "background",
+        "dismissed",
+        "holder",
+        "outermost",
+    )
 
     def __init__(self, of: ProcessFunction, arguments: inspect.BoundArguments, place: str) -> None:
         super().__init__(of.name, place)
@@ -37,14 +46,22 @@ class Called(Process[R_co]):
         self.holder: Holder | None = None
         self.dismissed = False
         self.outermost = False
+        self.background = False
         self._cancel_others: Callable[[], object] | None = None
-        self._claim()
+        try:
+            self._claim()
+        except EndClosed:
+            self._state = DROPPED
+            raise
 
     def _when_failing(self, cancel_others: Callable[[], object]) -> None:
         self._cancel_others = cancel_others
 
     def _dismiss(self) -> None:
         self.dismissed = True
+
+    def _in_background(self) -> None:
+        self.background = True
 
     def _be_outermost(self) -> None:
         self.outermost = True
@@ -54,31 +71,36 @@ class Called(Process[R_co]):
 
     # --- its ends --------------------------------------------------------------------------
 
-    def _map(self, change: Callable[[Any], Any], of: type = End) -> tuple[Any, Any]:
+    def _map(self, change: Callable[[Any], Any], of: Any = End) -> tuple[Any, Any]:
         args = map_ends(tuple(self._arguments.args), change, of)
         return args, map_ends(dict(self._arguments.kwargs), change, of)
 
     def _claim(self) -> None:
         found: list[End] = []
 
-        def note(end: End) -> End:
-            if end._owner is CLOSED:
-                raise EndClosed(end._why_closed())
-            if end in found:
-                raise EndClosed(
-                    f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
-                    f"twice: `.clone()` it for one of them"
-                )
-            found.append(end)
-            return end
+        def note(given: Any) -> Any:
+            if isinstance(given, Channel):
+                cast("Channel[Any]", given)._core.shared = True
+            else:
+                self._check(given, found)
+                found.append(given)
+            return given
 
-        self._map(note)
+        self._map(note, (End, Channel))
         self._claims = found
         for end in found:
             end._claim(self)
 
+    def _check(self, end: End, found: list[End]) -> None:
+        end._check_owner()
+        if end in found:
+            raise EndClosed(
+                f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
+                f"twice: `.clone()` it for one of them"
+            )
+
     def _copy(self) -> Process[R_co]:
-        args, kwargs = self._map(lambda end: end._duplicate())
+        args, kwargs = self._map(_another, (End, Process))
         return Called(self._of, self._arguments.signature.bind(*args, **kwargs), self.place)
 
     def _take(self, holder: Holder) -> tuple[Any, Any]:
@@ -112,6 +134,7 @@ class Called(Process[R_co]):
         holder = self.holder = Holder(
             kernel, self.name, self.place, kernel.holder(), self._path_label()
         )
+        holder.background = self.background
         args, kwargs = self._take(holder)
         return await self._live(holder, args, kwargs)
 
@@ -160,6 +183,11 @@ class Called(Process[R_co]):
         if poison and self._of.passes_poison:
             for end in ends_of(holder):
                 end._poison(poison[0].reason, poison[0].who)
+
+
+def _another(given: Any) -> Any:
+    """For a copy of a process: a clone of an end, a copy of a process among the arguments."""
+    return given._duplicate() if isinstance(given, End) else given._copy()
 
 
 def leaves_of(error: BaseException) -> list[BaseException]:

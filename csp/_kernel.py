@@ -46,6 +46,7 @@ class Holder:
     """
 
     __slots__ = (
+        "background",
         "body",
         "driver",
         "ends",
@@ -67,6 +68,7 @@ class Holder:
         self.place: str = place
         self.parent: Holder | None = parent
         self.label: str = label
+        self.background = False  # nobody waits for its end
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
@@ -160,6 +162,7 @@ class Kernel(ABC):
     """All state of one run, and what can be asked of it."""
 
     __slots__ = (
+        "background",
         "clock",
         "credit",
         "current",
@@ -181,6 +184,7 @@ class Kernel(ABC):
         self.clock: Callable[[], float] = perf_counter
         self.deadline: float = 0.0  # of the present pass, by `clock`
         self.holders: set[Holder] = set()  # the running processes
+        self.background: set[Any] = set()  # the trio tasks whose end nobody waits for
         self.judge: Callable[[bool], object] | None = None  # looks for deadlocks; True: idle
         self.producing: bool = False  # a `produce` runs: nothing may communicate
 
@@ -265,6 +269,14 @@ class Kernel(ABC):
     @abstractmethod
     def soon(self, function: Callable[..., object], *args: Any) -> None:
         """Call `function(*args)` before long, outside of all processes."""
+
+    @abstractmethod
+    def task(self) -> Any:
+        """The trio task that runs now, as a key."""
+
+    @abstractmethod
+    def timed(self, holder: Holder) -> bool:
+        """True if a deadline entered inside the process will end what it waits for."""
 
     @abstractmethod
     def waiting(self) -> list[Waiting]:

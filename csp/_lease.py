@@ -145,7 +145,7 @@ class Lease(Generic[T_co]):
             settle(core, item, give_back=True)
             return True
         failed = core.failed
-        if failed is not None and failed._core.ends[RECEIVE]:
+        if failed is not None and failed.ends[RECEIVE]:
             _take_ends_back(item)
             _report(failed, item)
             settle(core, item, give_back=False)
@@ -166,11 +166,11 @@ class Lease(Generic[T_co]):
                 return
 
 
-def _report(failed: Any, item: Item) -> None:
+def _report(failed: Core, item: Item) -> None:
     """Put the history of a value into `channel.failed`, which has room for all."""
     me, woken = Party(), cast("list[Party]", [])
     me.value = Failed(item.value, item.attempts, item.errors)
-    failed._core.send(me, woken)
+    failed.send(me, woken)
     current_kernel().wake_all(woken)
 
 

@@ -56,7 +56,7 @@ class Outcome(Generic[Q, A]):
         return f"Outcome({self.request!r}, {self.error or self._reply!r})"
 
 
-class _Calls:
+class Calls:
     """The calls of one `map` or `outcomes`; shared by the reader's handle and the feeder.
 
     The feeder does not know the handle, so that dropping the handle ends the calls.
@@ -70,7 +70,7 @@ class _Calls:
         self.feeder: Scope | None = None  # None: not yet begun
         self.feeding = True
         self.error: Exception | None = None  # which ended the feeder
-        self.news = Latch(sender._core)  # something was answered, or the feeder has ended
+        self.news = Latch(self)  # something was answered, or the feeder has ended
         self.room = Latch()
 
     # --- the reader ------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class _Calls:
             if not self.feeding and not self.open:
                 error, self.error = self.error, None
                 raise error if error is not None else StopAsyncIteration
-            self.news = Latch(self.sender._core)
+            self.news = Latch(self)
             await self.news.wait(kernel)
 
     def _answered_next(self) -> Ticket | None:
@@ -162,7 +162,7 @@ class _Handle:
     def __init__(self, sender: Sender[Any], requests: Any, ordered: bool) -> None:
         if not isinstance(requests, (Iterable, AsyncIterable)):
             raise TypeError(f"requests is an iterable or async iterable, not {requests!r}")
-        self._calls = _Calls(sender, requests, ordered)
+        self._calls = Calls(sender, requests, ordered)
 
     def __aiter__(self) -> Self:
         return self

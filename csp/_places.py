@@ -7,8 +7,12 @@ import sys
 
 
 def place_of_caller() -> str:
-    """`file.py:12` of the first frame outside this package."""
+    """`file.py:12` of the first frame outside of csp and trio."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "csp":
-        frame = frame.f_back
+    while frame.f_back is not None and _package(frame.f_globals) in ("csp", "trio"):
+        frame = frame.f_back  # trio: a nursery that calls a process
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def _package(namespace: dict[str, object]) -> str:
+    return str(namespace.get("__name__", "")).partition(".")[0]

@@ -84,6 +84,11 @@ class Process(Coroutine[Any, Any, R_co]):
         for part in self._parts():
             part._dismiss()
 
+    def _in_background(self) -> None:
+        """Nobody waits for its end."""
+        for part in self._parts():
+            part._in_background()
+
     def _be_outermost(self) -> None:
         """It is the main process of a run, which never ends quietly."""
 
@@ -101,7 +106,7 @@ class Process(Coroutine[Any, Any, R_co]):
         """Check that no handle is claimed twice side by side; `whole`: nor elsewhere."""
         for leaf in self._leaves():
             for end in leaf._claims:
-                for other in end._claims:
+                for other in end._claimants():
                     if other is leaf or other._state == DROPPED:
                         continue
                     if not _in_turn(leaf, other) and (whole or _below(other, self)):
@@ -143,8 +148,7 @@ class Process(Coroutine[Any, Any, R_co]):
             for part in self._parts():
                 part._drop()
             for end in self._claims:
-                if self in end._claims:  # not if it retired together with its owner
-                    end._unclaim(self)
+                end._unclaim(self)
                 if not end._claims:
                     end._story = f"process `{self.name}` ({self.place}) was never run"
                     end._retire()

@@ -44,6 +44,8 @@ from ._offer import (
 
 Woken = list[Party]
 
+CAUSES = 10  # that are kept of a side: whose processes are restarted again and again
+
 
 class Rendezvous:
     """One channel: who waits, what is buffered, which directions are open."""
@@ -384,7 +386,7 @@ class Rendezvous:
         """One end of `side` less; with the last one the direction ends, for good."""
         self.ends[side] -= 1
         if cause is not None:
-            self.causes[side] += (cause,)
+            self.causes[side] = (*self.causes[side][1 - CAUSES :], cause)
         if self.ends[side]:
             return
         self.gone[side] = True

@@ -217,6 +217,8 @@ class ChannelSlot(Slot):
             guard = guard.end
         super().__init__(guard, selector, bit)
         self.end = guard
+        if self.produce is None and self.mode == TAKE and self.finish is None:
+            guard._core.refuse_plain()
         self.side = RECEIVE if self.produce is None else SEND
 
     def register(self, kernel: Kernel) -> None:
@@ -262,6 +264,8 @@ class ChannelSlot(Slot):
         value, item, me.value, me.item, me.mode = me.value, me.item, None, None, TAKE
         if self.side == RECEIVE and self.end._core.carries:
             unpack(value, current_kernel().holder())
+        if item is not None:
+            self.end._core.work[item] = current_kernel().holder()
         if self.finish is not None:
             return self.finish(self.end, item if item is not None else value)
         return value

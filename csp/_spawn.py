@@ -11,7 +11,7 @@ from ._kernel import Nursery
 from ._latch import Latch
 from ._parking import current_kernel
 from ._places import place_of_caller
-from ._process import Process
+from ._process import RUN, Process
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -139,7 +139,7 @@ class Spawn:
         part = as_process(p, place_of_caller())
         part._begin_use()
         part._settle(whole=True)
-        part._label = f"spawn[{self._started}]"
+        part._state, part._label = RUN, f"spawn[{self._started}]"
         self._started += 1
         running: Running[R] = Running(part)
         self._running[running] = background
@@ -148,6 +148,10 @@ class Spawn:
         return running
 
     async def _run_one(self, running: Running[Any]) -> None:
+        kernel, task = current_kernel(), current_kernel().task()
+        if self._running[running]:
+            kernel.background.add(task)
+            running._process._in_background()
         try:
             with running._scope:
                 running._value = await running._process._run()
@@ -156,6 +160,7 @@ class Spawn:
             raise
         finally:
             del self._running[running]
+            kernel.background.discard(task)
             running._latch.set()
             self._cancel_background()
 

@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+import trio
+
 Check = Callable[[Any], bool]
 
 _WIDER = {float: (int, float), complex: (int, float, complex)}  # the numeric tower of PEP 484
@@ -121,32 +123,38 @@ def _anything(value: object) -> bool:
     return True
 
 
-def assignable(source: Any, target: Any, bindings: dict[Any, Any]) -> bool:
+Bounds = dict[Any, tuple[list[Any], list[Any]]]  # of a type variable: what fits in it, what it fits
+
+
+def assignable(source: Any, target: Any, bounds: Bounds) -> bool:
     """True if a value of type `source` may stand where `target` is wanted.
 
-    Type variables of `target` are bound in `bindings`, consistently through all calls with the
-    same dict.  Never raises; in doubt the answer is yes.
+    What is learned of type variables is kept in `bounds`, and must agree through all calls with
+    the same dict.  Never raises; in doubt the answer is yes.
     """
     try:
-        return _assignable(_plain(source), _plain(target), bindings)
+        return _assignable(_plain(source), _plain(target), bounds)
     except (TypeError, AttributeError):  # cannot be decided
         return True
 
 
-def _assignable(source: Any, target: Any, bindings: dict[Any, Any]) -> bool:
+def _assignable(source: Any, target: Any, bounds: Bounds) -> bool:
     if source is target or source == target or Any in (source, target) or target is object:
         return True
     if isinstance(target, TypeVar):
-        return _bind(source, target, bindings)
-    if isinstance(source, (TypeVar, str)) or isinstance(target, str):
+        return _bound(target, source, 0, bounds)
+    if isinstance(source, TypeVar):
+        return _bound(source, target, 1, bounds)
+    if isinstance(source, str) or isinstance(target, str):
         return True
     source_origin, target_origin = get_origin(source), get_origin(target)
     if source_origin in (Union, types.UnionType):
-        return all(assignable(part, target, bindings) for part in get_args(source))
+        return all(assignable(part, target, bounds) for part in get_args(source))
     if target_origin in (Union, types.UnionType):
-        return any(assignable(source, part, bindings) for part in get_args(target))
+        parts = sorted(get_args(target), key=lambda part: isinstance(part, TypeVar))
+        return any(assignable(source, part, bounds) for part in parts)
     if source_origin is typing.Literal:
-        return all(assignable(type(part), target, bindings) for part in get_args(source))
+        return all(assignable(type(part), target, bounds) for part in get_args(source))
     if source is None or target is None:
         return source in (None, type(None)) and target in (None, type(None))
     outer_source = source_origin or source
@@ -157,26 +165,35 @@ def _assignable(source: Any, target: Any, bindings: dict[Any, Any]) -> bool:
         return True
     if not issubclass(outer_source, _WIDER.get(outer_target, outer_target)):
         return False
-    if outer_source is outer_target and get_args(source) and get_args(target):
-        pairs = list(zip(get_args(source), get_args(target), strict=False))
-        return all(isinstance(a, (list, tuple)) or assignable(a, b, bindings) for a, b in pairs)
-    return True
+    if outer_source is not outer_target:
+        return True
+    pairs = zip(get_args(source), get_args(target), strict=False)
+    return all(_argument_fits(outer_target, a, b, bounds) for a, b in pairs)
 
 
-def _bind(source: Any, variable: TypeVar, bindings: dict[Any, Any]) -> bool:
-    if variable in bindings:
-        bound = bindings[variable]
-        if assignable(source, bound, {}):
-            return True
-        if assignable(bound, source, {}):
-            bindings[variable] = source
-            return True
-        return False
-    if variable.__bound__ is not None and not assignable(source, variable.__bound__, {}):
-        return False
-    if variable.__constraints__ and not any(
-        assignable(source, part, {}) for part in variable.__constraints__
-    ):
-        return False
-    bindings[variable] = source
-    return True
+def _argument_fits(generic: type, source: Any, target: Any, bounds: Bounds) -> bool:
+    """As the generic varies: with its argument, against it, or (who knows) in some way."""
+    if isinstance(source, (list, tuple)):
+        return True
+    if issubclass(generic, trio.abc.SendChannel):
+        return assignable(target, source, bounds)
+    if assignable(source, target, bounds):
+        return True
+    known = (list, tuple, dict, set, frozenset, trio.abc.ReceiveChannel)
+    return not issubclass(generic, known) and assignable(target, source, {})
+
+
+def _bound(variable: TypeVar, kind: Any, side: int, bounds: Bounds) -> bool:
+    """Note that `kind` fits in the variable (side 0), or the variable in it (side 1)."""
+    fitting, wanting = both = bounds.setdefault(variable, ([], []))
+    both[side].append(kind)
+    if variable.__constraints__:
+        return any(_lies_between(part, fitting, wanting) for part in variable.__constraints__)
+    limits = [*wanting, variable.__bound__] if variable.__bound__ is not None else wanting
+    return all(assignable(a, b, {}) for a in fitting for b in limits)
+
+
+def _lies_between(kind: Any, fitting: list[Any], wanting: list[Any]) -> bool:
+    return all(assignable(a, kind, {}) for a in fitting) and all(
+        assignable(kind, b, {}) for b in wanting
+    )

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import trio
 
 from ._errors import WiringError
-from ._types import assignable, describe
+from ._types import Bounds, assignable, describe
 from .abc import Receiver, Sender
 
 _hints: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
@@ -45,7 +45,7 @@ def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> 
     The message names the process, the parameter, the channel and both types.
     """
     hints = annotations_of(function)
-    bindings: dict[Any, Any] = {}
+    bounds: Bounds = {}
     for name, value in arguments.arguments.items():
         hint = hints.get(name)
         if hint is None:
@@ -57,7 +57,7 @@ def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> 
         elif kind is inspect.Parameter.VAR_KEYWORD:
             values = list(value.values())
         for each in values:
-            problem = _problem(each, hint, bindings)
+            problem = _problem(each, hint, bounds)
             if problem is not None:
                 raise WiringError(
                     f"{function.__name__}({name}=...) at {place} wants {_show(hint)}, {problem}"
@@ -68,16 +68,16 @@ def _show(hint: Any) -> str:
     return str(hint).replace("csp._channel.", "") if get_origin(hint) is None else describe(hint)
 
 
-def _problem(value: Any, hint: Any, bindings: dict[Any, Any]) -> str | None:
+def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
     """Why `value` does not fit, or None."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is typing.Annotated:
-        return _problem(value, args[0], bindings)
+        return _problem(value, args[0], bounds)
     if origin in (Union, types.UnionType):
-        problems = [_problem(value, part, dict(bindings)) for part in args]
+        problems = [_problem(value, part, _copy(bounds)) for part in args]
         return None if None in problems else problems[0]
     if isinstance(value, (list, tuple, dict)):
-        return _problem_inside(cast(Any, value), args, bindings)
+        return _problem_inside(cast(Any, value), args, bounds)
     outer = origin if origin is not None else hint
     if not isinstance(outer, type):
         return None
@@ -94,14 +94,14 @@ def _problem(value: Any, hint: Any, bindings: dict[Any, Any]) -> str | None:
         return f"but was given the {given}"
     if not args or wants_sender == wants_receiver:
         return None
-    if wants_receiver or isinstance(args[0], typing.TypeVar):
-        fits = assignable(value.type, args[0], bindings)
+    if wants_receiver:
+        fits = assignable(value.type, args[0], bounds)
     else:
-        fits = assignable(args[0], value.type, bindings)
+        fits = assignable(args[0], value.type, bounds)
     return None if fits else f"but was given the {given}"
 
 
-def _problem_inside(value: Any, args: tuple[Any, ...], bindings: dict[Any, Any]) -> str | None:
+def _problem_inside(value: Any, args: tuple[Any, ...], bounds: Bounds) -> str | None:
     if not args:
         return None
     pairs: list[tuple[Any, Any]]
@@ -113,7 +113,11 @@ def _problem_inside(value: Any, args: tuple[Any, ...], bindings: dict[Any, Any])
     else:
         pairs = [(item, args[0]) for item in value]
     for item, hint in pairs:
-        problem = _problem(item, hint, bindings)
+        problem = _problem(item, hint, bounds)
         if problem is not None:
             return problem
     return None
+
+
+def _copy(bounds: Bounds) -> Bounds:
+    return {variable: (list(a), list(b)) for variable, (a, b) in bounds.items()}

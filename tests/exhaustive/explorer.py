@@ -157,6 +157,12 @@ class Explorer(Kernel):
     def soon(self, function: Callable[..., object], *args: Any) -> None:
         raise NotImplementedError
 
+    def task(self) -> Any:
+        return self.running
+
+    def timed(self, holder: Holder) -> bool:
+        return False
+
     def waiting(self) -> list[Waiting]:
         return []
 
