@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FIND := for p in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done
 
-.PHONY: demo test check bench nightly clean
+.PHONY: demo test check coverage bench nightly clean
 
 demo: $(BIN)/.run
 	$(BIN)/csp run examples/wordcount.py
@@ -18,13 +18,18 @@ check: $(BIN)/.check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -q tests/typing
+	$(BIN)/python tests/typing/verify.py
+
+coverage: $(BIN)/.test
+	$(BIN)/python -m pytest -q --cov=csp --cov-branch --cov-report=term-missing --cov-fail-under=95
 
 bench: $(BIN)/.bench
 	$(BIN)/python -m benchmarks
 
-nightly: $(BIN)/.test
-	CSP_LEND=1 $(BIN)/python -m pytest --cov=csp --cov-branch
-	CSP_LEND=0 $(BIN)/python -m pytest
+nightly: check coverage
+	.ci/matrix
 
 $(BIN)/python:
 	@py=`$(FIND)`; \
@@ -44,4 +49,4 @@ $(BIN)/.%: $(BIN)/python pyproject.toml
 comma := ,
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,4 +1,15 @@
-"""CSP on trio: processes that talk only over typed channels."""
+"""CSP on trio: processes that talk only over typed channels.
+
+Reading order, which is the order of imports.  Above the line nothing knows a scheduler:
+
+    _places  _errors  abc  _types  _wiring  _offer  _buffers  _rendezvous  _observe  _kernel
+    ------------------------------------------------------------------------------
+    _parking  _latch  _core  _end  _cargo  _guards  _lease  _call  _outcomes  _channel
+    _barrier  _broadcast  _bridge  _slots  _alternation  _process  _function  _compose  _spawn
+    _deadlock  _run  _watch  from_thread
+
+DEVELOPING.md says what each of them is about.
+"""
 
 from . import from_thread as from_thread
 from ._alternation import Alternation as Alternation
@@ -44,8 +55,11 @@ from ._lease import Lease as Lease
 from ._observe import Dropped as Dropped
 from ._observe import Event as Event
 from ._outcomes import Outcome as Outcome
+from ._places import say_where_they_are_found as _say_where_they_are_found
 from ._process import Process as Process
 from ._run import run as run
 from ._spawn import Running as Running
 from ._spawn import Spawn as Spawn
 from ._watch import observe as observe
+
+_say_where_they_are_found(globals(), __name__)

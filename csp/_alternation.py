@@ -20,11 +20,12 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 from . import abc
 from ._cargo import map_ends
 from ._errors import ChannelEnded
-from ._guards import Choice, Conditional, OnChannel
+from ._guards import Choice, OnChannel
 from ._kernel import Kernel
 from ._offer import Party, next_ticket
 from ._parking import current_kernel, protected
 from ._slots import NOT_READY, Selecting, Slot, TimerSlot, nothing_left, slot_of
+from .abc import _Conditional as Conditional
 
 E_co = TypeVar("E_co", covariant=True)
 V_co = TypeVar("V_co", covariant=True)
@@ -36,6 +37,10 @@ V1 = TypeVar("V1")
 V2 = TypeVar("V2")
 V3 = TypeVar("V3")
 V4 = TypeVar("V4")
+E5 = TypeVar("E5")
+V5 = TypeVar("V5")
+E6 = TypeVar("E6")
+V6 = TypeVar("V6")
 
 
 class Alternation(Generic[E_co, V_co]):
@@ -77,6 +82,17 @@ class Alternation(Generic[E_co, V_co]):
         cls, g1: abc.Guard[E1, V1], g2: abc.Guard[E2, V2], g3: abc.Guard[E3, V3],
         g4: abc.Guard[E4, V4], /, *, priority: bool = ...,
     ) -> Alternation[E1 | E2 | E3 | E4, V1 | V2 | V3 | V4]: ...  # fmt: skip
+    @overload
+    def __new__(
+        cls, g1: abc.Guard[E1, V1], g2: abc.Guard[E2, V2], g3: abc.Guard[E3, V3],
+        g4: abc.Guard[E4, V4], g5: abc.Guard[E5, V5], /, *, priority: bool = ...,
+    ) -> Alternation[E1 | E2 | E3 | E4 | E5, V1 | V2 | V3 | V4 | V5]: ...  # fmt: skip
+    @overload
+    def __new__(
+        cls, g1: abc.Guard[E1, V1], g2: abc.Guard[E2, V2], g3: abc.Guard[E3, V3],
+        g4: abc.Guard[E4, V4], g5: abc.Guard[E5, V5], g6: abc.Guard[E6, V6], /, *,
+        priority: bool = ...,
+    ) -> Alternation[E1 | E2 | E3 | E4 | E5 | E6, V1 | V2 | V3 | V4 | V5 | V6]: ...  # fmt: skip
     @overload
     def __new__(cls, *guards: abc.Guard[E1, V1], priority: bool = ...) -> Alternation[E1, V1]: ...
     def __new__(cls, *guards: Any, priority: bool = False) -> Any:

@@ -10,16 +10,19 @@ Invariants:
 from __future__ import annotations
 
 import weakref
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, overload
 
 from ._buffers import Buffer
-from ._channel import Receiver, Sender, as_buffer
+from ._channel import Receiver, Sender, Typed, as_buffer
 from ._core import Core
 from ._errors import EndClosed
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, OFFER, RECEIVE, SEND, Item, Party, Watch
 from ._places import place_of_caller
 from ._rendezvous import Woken
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -196,6 +199,35 @@ class Broadcast(Generic[T]):
     ([[0, 1, 2], [0, 1, 2]], None)
     """
 
+    @overload
+    def __init__(
+        self,
+        kind: type[T],
+        /,
+        *,
+        name: str = ...,
+        buffer: float | Buffer = ...,
+        check: Literal["shallow", "deep"] = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        kind: TypeForm[T],
+        /,
+        *,
+        name: str = ...,
+        buffer: float | Buffer = ...,
+        check: Literal["shallow", "deep"] = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        /,
+        *,
+        name: str = ...,
+        buffer: float | Buffer = ...,
+        check: Literal["shallow", "deep"] = ...,
+    ) -> None: ...
     def __init__(
         self,
         kind: Any = object,
@@ -210,6 +242,9 @@ class Broadcast(Generic[T]):
         self._buffer = as_buffer(buffer)
         self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
         self._core.channel = weakref.ref(self)
+
+    def __class_getitem__(cls, kind: Any) -> Any:
+        return super().__class_getitem__(kind) if isinstance(kind, TypeVar) else Typed(cls, (kind,))  # type: ignore[misc]
 
     @property
     def name(self) -> str:

@@ -31,7 +31,7 @@ from ._parking import current_kernel, protected
 from ._places import place_of_caller
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs
+    from typing_extensions import TypeForm, TypeIs
 
 T = TypeVar("T")
 Q = TypeVar("Q")
@@ -353,10 +353,6 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             self._raise(me.outcome)
         return cast(T_co, self._taken(me))
 
-    def when(self, condition: Callable[[], object], /) -> abc.Guard[Receiver[T_co], T_co]:
-        """This guard, enabled only in selections at whose start `condition()` is true."""
-        return _guards.Conditional(self, condition)
-
     def ended(self) -> abc.Guard[Receiver[T_co], None]:
         """A guard that fires once, when the channel has ended."""
         return _guards.OnChannel(self, UNTIL_END)
@@ -402,7 +398,9 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         """Answer each call with `answer(request)`, plain or async, until the channel ends."""
         await _call.serve(self, answer)
 
-    def chosen(self, choice: Any, /) -> TypeIs[_guards.Choice[Receiver[T_co], T_co]]:
+    def chosen(
+        self, choice: _guards.Choice[object, object], /
+    ) -> TypeIs[_guards.Choice[Receiver[T_co], T_co]]:
         """True if `choice` is of this end; narrows the type of its value."""
         return choice[0] is self
 
@@ -439,7 +437,12 @@ class Channel(Generic[T]):
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
-        self, kind: Any = ..., /, *, name: str = ..., buffer: float | Buffer = ...,
+        self, kind: TypeForm[T], /, *, name: str = ..., buffer: float | Buffer = ...,
+        check: Literal["shallow", "deep"] = ..., max_attempts: float | None = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self, /, *, name: str = ..., buffer: float | Buffer = ...,
         check: Literal["shallow", "deep"] = ..., max_attempts: float | None = ...,
     ) -> None: ...  # fmt: skip
     def __init__(
@@ -473,7 +476,7 @@ class Channel(Generic[T]):
     def __class_getitem__(cls, kind: Any) -> Any:
         if isinstance(kind, TypeVar):
             return super().__class_getitem__(kind)  # type: ignore[misc]
-        return _Typed(cls, (kind,))
+        return Typed(cls, (kind,))
 
     @property
     def name(self) -> str:
@@ -494,10 +497,10 @@ class Channel(Generic[T]):
 
         It ends when no more can come: the channel has ended and nothing is leased.
         """
-        failed: Channel[Failed[T]] = object.__new__(Channel)
+        failed: Any = object.__new__(cast(Any, Channel))
         failed._core = self._core.open_failed()
         failed._core.kind = Failed[self._core.kind]  # type: ignore[name-defined]
-        return failed
+        return cast("Channel[Failed[T]]", failed)
 
     def sender(self) -> Sender[T]:
         """Make a sending end, owned by the caller.
@@ -522,7 +525,7 @@ class Channel(Generic[T]):
         return kind(self._core, HOLDER.get())
 
 
-class _Typed(types.GenericAlias):
+class Typed(types.GenericAlias):
     """`Channel[int | str]`: calling it makes a channel of that type."""
 
     def __call__(self, **options: Any) -> Any:

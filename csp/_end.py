@@ -304,6 +304,11 @@ class Statistics:
     """A snapshot of a channel, with the fields of `trio.MemoryChannelStatistics`.
 
     Counts of values, ends and waiting parties; `max_buffer_size` is an int or `math.inf`.
+
+    >>> import csp
+    >>> with csp.Channel(int, buffer=3).sender() as tx:
+    ...     print(tx.statistics().max_buffer_size)
+    3
     """
 
     current_buffer_used: int

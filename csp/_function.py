@@ -59,6 +59,8 @@ class Called(Process[R_co]):
 
     def _dismiss(self) -> None:
         self.dismissed = True
+        if self.holder is not None:
+            self.holder.dismissed = True
 
     def _in_background(self) -> None:
         self.background = True
@@ -79,8 +81,8 @@ class Called(Process[R_co]):
         found: list[End] = []
 
         def note(given: Any) -> Any:
-            if isinstance(given, Channel):
-                cast("Channel[Any]", given)._core.shared = True
+            if issubclass(type(given), Channel):
+                given._core.shared = True
             else:
                 self._check(given, found)
                 found.append(given)
@@ -134,7 +136,7 @@ class Called(Process[R_co]):
         holder = self.holder = Holder(
             kernel, self.name, self.place, kernel.holder(), self._path_label()
         )
-        holder.background = self.background
+        holder.background, holder.dismissed = self.background, self.dismissed
         args, kwargs = self._take(holder)
         return await self._live(holder, args, kwargs)
 
@@ -157,7 +159,8 @@ class Called(Process[R_co]):
             if self._cancel_others is not None:
                 self._cancel_others()
             self._pass_poison(holder, error)
-            retire_all(holder, None if self.dismissed else error)
+            on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
+            retire_all(holder, None if on_purpose else error)
             raise
         else:
             retire_all(holder, None)
@@ -187,7 +190,7 @@ class Called(Process[R_co]):
 
 def _another(given: Any) -> Any:
     """For a copy of a process: a clone of an end, a copy of a process among the arguments."""
-    return given._duplicate() if isinstance(given, End) else given._copy()
+    return given._duplicate() if issubclass(type(given), End) else given._copy()
 
 
 def leaves_of(error: BaseException) -> list[BaseException]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from signal import Signals
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, final, overload
 
-from . import abc
 from ._latch import Flag, Latch
+from .abc import Guard
 
 if TYPE_CHECKING:
     from ._spawn import Running
@@ -32,27 +32,6 @@ class Choice(NamedTuple, Generic[E_co, V_co]):
 
     guard: E_co
     value: V_co
-
-
-class Guard(abc.Guard[E_co, V_co]):
-    """Base of the guards that are no ends."""
-
-    __slots__ = ()
-
-    def when(self, condition: Callable[[], object], /) -> abc.Guard[E_co, V_co]:
-        """This guard, enabled only in selections at whose start `condition()` is true."""
-        return Conditional(self, condition)
-
-
-class Conditional(Guard[E_co, V_co]):
-    """A guard behind `.when(condition)`."""
-
-    __slots__ = ("condition", "guard")
-
-    def __init__(self, guard: abc.Guard[E_co, V_co], condition: Callable[[], object]) -> None:
-        if not callable(condition):
-            raise TypeError(f"when takes a function: write `.when(lambda: ...)`, not {condition!r}")
-        self.guard, self.condition = guard, condition
 
 
 class OnChannel(Guard[Any, Any]):
@@ -88,6 +67,7 @@ def _time(time: Any) -> float:
     return time
 
 
+@final
 class Timeout(Guard["Timeout", None]):
     """Fires `seconds` (0 or more) after the start of each selection.
 
@@ -108,6 +88,7 @@ class Timeout(Guard["Timeout", None]):
         self.seconds: float = _seconds(seconds, least=0)
 
 
+@final
 class Deadline(Guard["Deadline", None]):
     """Fires once when `trio.current_time()` reaches `time` (seconds), then drops out.
 
@@ -123,6 +104,7 @@ class Deadline(Guard["Deadline", None]):
         self.time: float = _time(time)
 
 
+@final
 class Every(Guard["Every", None]):
     """Fires every `seconds` (more than 0), counted from the first selection.
 
@@ -140,6 +122,7 @@ class Every(Guard["Every", None]):
         self.due: float | None = None
 
 
+@final
 class Skip(Guard["Skip", None]):
     """Commits when nothing else is ready, wherever it stands.
 
@@ -156,6 +139,7 @@ class Skip(Guard["Skip", None]):
     __slots__ = ()
 
 
+@final
 class Wait(Guard["Wait[T]", T]):
     """Fires once when a `Running` process has ended (value: its result) or a `Flag` is set.
 
@@ -184,6 +168,7 @@ class Wait(Guard["Wait[T]", T]):
         self.latch: Latch = latch
 
 
+@final
 class Signal(Guard["Signal", int]):
     """Fires for each of the operating system's `signals` that arrives from the first selection on.
 

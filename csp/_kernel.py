@@ -48,6 +48,7 @@ class Holder:
     __slots__ = (
         "background",
         "body",
+        "dismissed",
         "driver",
         "ends",
         "kernel",
@@ -69,12 +70,20 @@ class Holder:
         self.parent: Holder | None = parent
         self.label: str = label
         self.background = False  # nobody waits for its end
+        self.dismissed = False  # cancelled on purpose
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
         self.made: dict[str, int] = {}  # how many channels of each name it has made
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
+
+    def was_dismissed(self) -> bool:
+        """True if it or a process around it was cancelled on purpose."""
+        at: Holder | None = self
+        while at is not None and not at.dismissed:
+            at = at.parent
+        return at is not None
 
     def path(self) -> str:
         """Its name behind its place and the names of those who started it: `main.par[2].worker`.
@@ -143,7 +152,7 @@ class Waiting(NamedTuple):
     """A trio task of a process, for who looks for deadlocks.
 
     `party` is what it offers, None if it does not wait for an offer; `children` are the keys of
-    the tasks that it waits for, None if it does not; `place` is the line of user code.  `timed`:
+    the trio tasks that it waits for, None if it does not; `place` is the line of user code.  `timed`:
     a deadline entered inside the process will end the wait.
     """
 
@@ -271,8 +280,8 @@ class Kernel(ABC):
         """Call `function(*args)` before long, outside of all processes."""
 
     @abstractmethod
-    def task(self) -> Any:
-        """The trio task that runs now, as a key."""
+    def here(self) -> Any:
+        """What runs now (the trio task), as a key."""
 
     @abstractmethod
     def timed(self, holder: Holder) -> bool:

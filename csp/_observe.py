@@ -22,6 +22,9 @@ class Event:
     `channel` are names ("" where none is concerned), `side` is "send", "receive" or "", `detail`
     a text (the place of a started process, the cause or reason of an end), `time` is in seconds
     of trio's clock.
+
+    >>> Event("committed", "main.worker", "main.jobs", "receive", "", 0.0).kind
+    'committed'
     """
 
     kind: Kind
@@ -34,7 +37,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """In an observer's stream: `count` events are missing here."""
+    """In an observer's stream: `count` events are missing here.
+
+    >>> Dropped(3).count
+    3
+    """
 
     count: int
 

@@ -9,14 +9,14 @@ Rules, each with a test of its own:
   trio tasks it is always None, so the hot paths of the ends never run there.
 * a driver with `lent` is parked inside `wait_task_rescheduled` (or hosts) and may be stepped by
   any other; whoever makes it ready clears `lent`, so it is never resumed twice.
-* a trio trap met in a lent step is installed at once: its maker has registered the task with
+* a trio trap met in a lent step is installed at once: its maker has registered the trio task with
   whoever will wake it.
 * a cancel that arrives between commit and resume does not lose the value: the abort function
   answers FAILED, and the next park goes through trio (`recheck`), which delivers it.
 * the user's functions are marked: Ctrl-C strikes in them and in what they call.  All else is
   protected, also the frames that step them, where an exception would cut a coroutine in two.
-* the main task is never stepped by another; a context shared by two drivers is lent to nobody;
-  nobody lends while an instrument watches task steps, or from a task whose coroutine was
+* the main trio task is never stepped by another; a context shared by two drivers is lent to nobody;
+  nobody lends while an instrument watches the steps of trio tasks, or from one whose coroutine was
   replaced (greenback).
 * nobody hosts while a driver that is ready waits for trio to resume it (`pending`), nor in the
   pass in which it started: the others have their turn first.  One of the pending takes over what
@@ -139,7 +139,7 @@ class TrioKernel(Kernel):
         super().__init__()
         self.budget: int = STEPS  # what is left of the present pass
         self.lend: bool = CAN_LEND and os.environ.get("CSP_LEND", "1") != "0"
-        self.watched: bool = False  # an instrument watches the steps of tasks
+        self.watched: bool = False  # an instrument watches the steps of trio tasks
         self.lent_steps: int = 0
         self.pending: int = 0  # drivers that trio resumes in this pass or the next, to go on
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
@@ -250,7 +250,7 @@ class TrioKernel(Kernel):
         return trio.open_nursery()
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> Scope:
-        """Run `function()` in a system task with the context of the caller."""
+        """Run `function()` in a system trio task with the context of the caller."""
         scope = trio.CancelScope()
 
         async def body() -> None:
@@ -387,7 +387,7 @@ class TrioKernel(Kernel):
 
     # --- for who looks for deadlocks -------------------------------------------------------
 
-    def task(self) -> Any:
+    def here(self) -> Any:
         """The current trio task."""
         return current_task()
 
@@ -450,13 +450,13 @@ class _Pass(trio.abc.Instrument):
 
 
 def _is_lendable(task: trio.lowlevel.Task) -> bool:
-    """The main task is not: trio delivers Ctrl-C to it."""
+    """The main trio task is not: trio delivers Ctrl-C to it."""
     nursery = task.parent_nursery
     return nursery is not None and nursery.parent_task is not trio.lowlevel.current_root_task()
 
 
 def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
-    """True if a deadline entered inside the process will end the wait of its task."""
+    """True if a deadline entered inside the process will end the wait of its trio task."""
     status = getattr(task, "_cancel_status", None)
     while status is not None and status is not holder.scope:
         if status.effectively_cancelled or status._scope.deadline != math.inf:

@@ -16,3 +16,10 @@ def place_of_caller() -> str:
 
 def _package(namespace: dict[str, object]) -> str:
     return str(namespace.get("__name__", "")).partition(".")[0]
+
+
+def say_where_they_are_found(names: dict[str, object], door: str) -> None:
+    """Let tracebacks name the module from which users import: `csp.Poisoned`."""
+    for name, value in names.items():
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("csp."):
+            value.__module__ = door

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 import trio
 
@@ -17,25 +17,31 @@ from ._parking import CAN_LEND, TrioKernel, await_unprotected, protected, trio_k
 from ._process import Process
 
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 @overload
 def run(
-    main: Process[R], /, *, lend: bool | None = None, clock: Any = None, deadlock: str = "raise"
+    main: Process[R],
+    /,
+    *,
+    lend: bool | None = None,
+    clock: trio.abc.Clock | None = None,
+    deadlock: Literal["raise", "warn", "ignore"] = "raise",
 ) -> R: ...
 @overload
 def run(
-    main: Callable[..., Awaitable[R]],
+    main: Callable[[Unpack[Ts]], Awaitable[R]],
     /,
-    *args: Any,
+    *args: Unpack[Ts],
     lend: bool | None = None,
-    clock: Any = None,
-    deadlock: str = "raise",
+    clock: trio.abc.Clock | None = None,
+    deadlock: Literal["raise", "warn", "ignore"] = "raise",
 ) -> R: ...
 def run(
     main: Any,
     /,
-    *args: Any,
+    *args: object,
     lend: bool | None = None,
     clock: Any = None,
     deadlock: str = "raise",
@@ -64,7 +70,7 @@ def run(
         kernel = trio_kernel()
         if lend is not None:
             kernel.lend = lend and CAN_LEND
-        scope = trio.CancelScope()
+        scope = kernel.scope()
 
         def report(error: Deadlock) -> None:
             if deadlock == "warn":

@@ -19,7 +19,6 @@ from ._cargo import pack, unpack
 from ._channel import Receiver, Sender
 from ._errors import EndOfChannel
 from ._guards import (
-    Conditional,
     Deadline,
     Every,
     OnChannel,
@@ -44,6 +43,7 @@ from ._offer import (
     Watch,
 )
 from ._parking import current_kernel
+from .abc import _Conditional as Conditional
 
 NOT_READY = object()  # what `commit` and `chosen` return when there is nothing to choose
 

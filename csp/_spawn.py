@@ -148,7 +148,7 @@ class Spawn:
         return running
 
     async def _run_one(self, running: Running[Any]) -> None:
-        kernel, task = current_kernel(), current_kernel().task()
+        kernel, task = current_kernel(), current_kernel().here()
         if self._running[running]:
             kernel.background.add(task)
             running._process._in_background()

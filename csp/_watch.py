@@ -59,6 +59,19 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
     `buffer` says how many records wait for a slow reader (`Sliding(1000)`); what was dropped is
     told as `Dropped(count)`.  Events of the process that holds the receiver are not reported.
     Raises RuntimeError outside of a run, TypeError for a buffer that would make others wait.
+
+    >>> import csp
+    >>> @csp.process
+    ... async def hello() -> None: ...
+    >>> @csp.process
+    ... async def watcher(events: Receiver[Event | Dropped]) -> Event | Dropped:
+    ...     with events:
+    ...         return await events.receive()
+    >>> async def main() -> None:
+    ...     seen, _ = await csp.Par(watcher(observe()), hello())
+    ...     print(seen.kind, seen.process)
+    >>> csp.run(main)
+    started main.par[1].hello
     """
     kernel = current_kernel()
     buffer = Sliding(1000) if buffer is None else buffer
@@ -66,7 +79,7 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
         isinstance(buffer, Fifo) and buffer.size != float("inf")
     ):
         raise TypeError(f"observers never make others wait: use Sliding(n), not {buffer!r}")
-    channel: Channel[Any] = Channel(object, name="observed", buffer=1)
+    channel: Channel[Any] = Channel(Event | Dropped, name="observed", buffer=1)
     core = channel._core
     core.buffer = Stream(buffer.size)
     core.carries = False

@@ -6,6 +6,7 @@ Local ends (`csp.Sender`, `csp.Receiver`) and network ends derive from these cla
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -23,6 +24,21 @@ class Guard(Generic[E_co, V_co]):
     """
 
     __slots__ = ()
+
+    def when(self, condition: Callable[[], object], /) -> Guard[E_co, V_co]:
+        """This guard, enabled only in selections at whose start `condition()` is true."""
+        return _Conditional(self, condition)
+
+
+class _Conditional(Guard[E_co, V_co]):
+    """A guard behind `.when(condition)`."""
+
+    __slots__ = ("condition", "guard")
+
+    def __init__(self, guard: Guard[E_co, V_co], condition: Callable[[], object]) -> None:
+        if not callable(condition):
+            raise TypeError(f"when takes a function: write `.when(lambda: ...)`, not {condition!r}")
+        self.guard, self.condition = guard, condition
 
 
 class Sender(trio.abc.SendChannel[T_contra]):

@@ -32,7 +32,7 @@ DOORS = {
     "csp.from_thread": "send receive",
     "csp.lowlevel": """
         Party Watch Rendezvous
-        Kernel TrioKernel Holder Nursery Scope Waiting PARK current_kernel install
+        Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event
     """,
     "csp.testing": "check_channel cancel_at_every_step",

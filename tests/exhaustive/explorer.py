@@ -157,7 +157,7 @@ class Explorer(Kernel):
     def soon(self, function: Callable[..., object], *args: Any) -> None:
         raise NotImplementedError
 
-    def task(self) -> Any:
+    def here(self) -> Any:
         return self.running
 
     def timed(self, holder: Holder) -> bool:
