@@ -69,8 +69,8 @@ class Holder:
         self.place: str = place
         self.parent: Holder | None = parent
         self.label: str = label
-        self.background = False  # nobody waits for its end
-        self.dismissed = False  # cancelled on purpose
+        self.background: bool = False  # nobody waits for its end
+        self.dismissed: bool = False  # cancelled on purpose
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first

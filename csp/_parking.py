@@ -124,6 +124,8 @@ class Driver(Party):
 class TrioKernel(Kernel):
     """The kernel of a trio run."""
 
+    credit: int
+
     __slots__ = (
         "budget",
         "contexts",
