@@ -6,7 +6,8 @@ Invariants:
 * an open end counts once in `_core.ends[side]`, also while it is claimed or travels in a value.
 * `_claims` are the processes it was given to that have not started, held weakly: one that is
   forgotten says so at once.  The end may not be used meanwhile.
-* `_user` is the owner while the end may be used, else `CLOSED`: the only test of the hot paths.
+* `_user` is the owner once he has used the end and while he may, else `CLOSED`: the only test of
+  the hot paths.
 """
 
 from __future__ import annotations
@@ -90,12 +91,14 @@ class End:
     def _unclaim(self, process: Any) -> None:
         """That process starts, or never will."""
         self._claims = [ref for ref in self._claims if ref() not in (None, process)]
-        if not self._claims:
-            self._user = self._owner
 
     def _claimants(self) -> list[Any]:
         """The processes it was given to that have not started."""
         return [process for ref in self._claims if (process := ref()) is not None]
+
+    def _is_idle(self) -> bool:
+        """True if its owner made it, and neither used it nor gave it away."""
+        return not self._given and self._user is CLOSED and not self._claims
 
     def _nobody_waits(self) -> None:
         woken: list[Party] = []
@@ -120,7 +123,7 @@ class End:
 
     def _own(self, owner: Holder | None) -> None:
         self._owner = owner if owner is not None else UNOWNED
-        self._user = CLOSED if self._claims else self._owner
+        self._user = CLOSED
         if owner is not None and owner is not TRAVELLING:
             owner.ends[id(self)] = weakref.ref(self)
 
@@ -135,6 +138,7 @@ class End:
         holder = kernel.holder()
         if self._token is None and (holder or UNOWNED) is not owner:
             raise EndClosed(self._never_given(holder))
+        self._user = owner
         return kernel
 
     def _why_closed(self) -> str:

@@ -130,9 +130,14 @@ async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
     token = HOLDER.set(holder)
     holder.body = what
     try:
-        return await await_unprotected(what)
-    finally:
+        result = await await_unprotected(what)
+    except BaseException as error:
+        retire_all(holder, error)
+        raise
+    else:
         retire_all(holder, None)
+        return result
+    finally:
         HOLDER.reset(token)
 
 
