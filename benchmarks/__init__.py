@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m benchmarks [--smoke] [--json FILE]`."""
+"""What csp costs, side by side with its peers: `python -m benchmarks --help`."""

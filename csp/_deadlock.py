@@ -10,7 +10,7 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from ._barrier import BarrierCore
@@ -25,7 +25,7 @@ from ._offer import RECEIVE, SEND, Party
 from ._outcomes import Calls
 from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
-Owners = dict[tuple[Core, int], list[Holder]]
+SHOWN = 20  # lines of a report; a network may have thousands of processes
 
 
 class _Wait(NamedTuple):
@@ -41,28 +41,35 @@ class _Wait(NamedTuple):
 
 
 class Judge:
-    """Looks for stuck processes; `report` is called with the error, once."""
+    """Looks for stuck processes; `report` is called with the error, once.
+
+    A look costs a few microseconds a process, so it rests afterwards: twenty times as long, unless
+    trio would not wake up again by itself before that.
+    """
 
     def __init__(self, kernel: Kernel, report: Callable[[Deadlock], object]) -> None:
         self._kernel, self._report = kernel, report
         self._suspects: object = None
-        self._next_look = 0.0
+        self._rests_until = 0.0  # while trio is idle now and then
+        self._next_look = 0.0  # while it is busy
 
-    def __call__(self, idle: bool) -> None:
-        """Called before each wait for I/O; looks when idle, and once a second when not."""
+    def __call__(self, idle: bool, timeout: float) -> None:
+        """Called before each wait for I/O of at most `timeout` seconds."""
         kernel = self._kernel
         now = kernel.clock()
-        if not idle and now < self._next_look:
+        rest = (self._rests_until if idle else self._next_look) - now
+        if rest > 0 and not (idle and timeout > rest):
             return
-        self._next_look = now + 1.0
         waits = stuck_set(kernel)
+        cost = kernel.clock() - now
+        self._rests_until, self._next_look = now + 20 * cost + 0.01, now + 20 * cost + 1.0
         if not waits:
             self._suspects = None
             return
         found = {holder: tuple(wait.key for wait in of) for holder, of in waits.items()}
         if found != self._suspects:
             self._suspects = found
-            self._next_look = 0.0
+            self._rests_until = self._next_look = 0.0
             kernel.soon(_nothing)  # another pass, for the second look
             return
         self._suspects = None
@@ -74,9 +81,32 @@ def _nothing() -> None:
     return None
 
 
+class _Owners:
+    """Who holds the ends of each channel, and which channel each channel of failures is of."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._of: dict[tuple[Core, int], list[Holder]] = {}
+        self._failing: dict[Core, Core] = {}
+        for holder in kernel.holders:
+            for ref in list(holder.ends.values()):
+                end = ref()
+                if isinstance(end, End):
+                    self._of.setdefault((end._core, end._side), []).append(holder)
+                    if end._core.failed is not None:
+                        self._failing[end._core.failed] = end._core
+
+    def of(self, core: Core, side: int) -> list[Holder]:
+        """The holders of the ends on `side`, once for each end."""
+        return self._of.get((core, side), [])
+
+    def failing(self, core: Core) -> Core | None:
+        """The channel whose failed values go to `core`."""
+        return self._failing.get(core)
+
+
 def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     """The processes that wait only for each other, and what for."""
-    owners = _owners(kernel)
+    owners = _Owners(kernel)
     entries: list[tuple[Holder, _Wait]] = []
     free: set[Holder] = set()
     waiting = kernel.waiting()
@@ -95,40 +125,69 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
             text = f"waits for `{holder.name}`"
             wait = _Wait(frozenset([holder]), True, text, parent.place, id(holder))
             entries.append((parent, wait))
-    while True:
-        stuck: dict[Holder, list[_Wait]] = {}
+    stuck = _Elimination(entries, free).stuck()
+    idle = all(holder.background for holder in stuck)  # servers that nobody needs now
+    return {} if idle else stuck
+
+
+class _Elimination:
+    """From all that wait, takes those who can go on, until nothing changes: linear in the waits.
+
+    A holder goes on as soon as one of its waits can end; a wait of which any helper suffices when
+    one of them goes on, one that needs all when the last does, a join when no child is hopeless.
+    """
+
+    def __init__(self, entries: list[tuple[Holder, _Wait]], free: set[Holder]) -> None:
+        self.entries = entries
+        self.waits: dict[Holder, list[_Wait]] = {}
         for holder, wait in entries:
             if holder not in free:
-                stuck.setdefault(holder, []).append(wait)
-        hopeless = {wait.task for _, wait in entries}
-        left = [entry for entry in entries if _hopeless(entry[1], stuck, hopeless)]
-        if len(left) == len(entries):
-            idle = all(holder.background for holder in stuck)  # servers that nobody needs now
-            return {} if idle else stuck
-        kept = {id(wait) for _, wait in left}
-        free.update(holder for holder, wait in entries if id(wait) not in kept)
-        entries = left
+                self.waits.setdefault(holder, []).append(wait)
+        self.tasks = {wait.task for _, wait in entries if wait.task is not None}
+        self.missing = [0] * len(entries)  # how many more must go on
+        self.after: dict[Any, list[int]] = {}  # the waits that a holder or trio task may end
+        self.ended: set[int] = set()
+        self.queue: list[int] = []
 
+    def stuck(self) -> dict[Holder, list[_Wait]]:
+        """Those who are left."""
+        for i, (_, wait) in enumerate(self.entries):
+            self._look(i, wait)
+        while self.queue:
+            holder, wait = self.entries[self.queue.pop()]
+            if wait.task in self.tasks:
+                self.tasks.discard(wait.task)
+                self._goes_on(wait.task)
+            if self.waits.pop(holder, None) is not None:
+                self._goes_on(holder)
+        return self.waits
 
-def _hopeless(wait: _Wait, stuck: dict[Holder, list[_Wait]], hopeless: set[Any]) -> bool:
-    if wait.children:
-        return any(child in hopeless for child in wait.children)
-    if wait.needs_all:
-        return any(helper in stuck for helper in wait.helpers)
-    return all(helper in stuck for helper in wait.helpers)
+    def _look(self, i: int, wait: _Wait) -> None:
+        if wait.children:
+            needed: list[Any] = [child for child in wait.children if child in self.tasks]
+        else:
+            needed = [helper for helper in wait.helpers if helper in self.waits]
+        all_of = bool(wait.children) or wait.needs_all
+        if (all_of and not needed) or (not all_of and len(needed) < len(wait.helpers)):
+            self._end(i)
+            return
+        self.missing[i] = len(needed) if all_of else 1
+        for each in needed:
+            self.after.setdefault(each, []).append(i)
+
+    def _goes_on(self, who: Any) -> None:
+        for i in self.after.get(who, ()):
+            self.missing[i] -= 1
+            if self.missing[i] <= 0:
+                self._end(i)
+
+    def _end(self, i: int) -> None:
+        if i not in self.ended:
+            self.ended.add(i)
+            self.queue.append(i)
 
 
 OUTSIDE = Holder(None, "somebody outside")  # never stuck
-
-
-def _owners(kernel: Kernel) -> Owners:
-    owners: Owners = {}
-    for holder in kernel.holders:
-        for ref in list(holder.ends.values()):
-            end = ref()
-            if isinstance(end, End):
-                owners.setdefault((end._core, end._side), []).append(holder)
-    return owners
 
 
 def _partners(core: Core, side: int) -> list[tuple[Core, int]]:
@@ -140,9 +199,9 @@ def _partners(core: Core, side: int) -> list[tuple[Core, int]]:
     return [(core, 1 - side)]
 
 
-def _helpers(core: Core, side: int, owners: Owners) -> set[Holder]:
+def _helpers(core: Core, side: int, owners: _Owners) -> set[Holder]:
     """Whoever could act on `side` of a channel."""
-    held = owners.get((core, side), [])
+    held = owners.of(core, side)
     helpers = set(held)
     if len(held) < core.ends[side] or core.detached:
         helpers.add(OUTSIDE)
@@ -153,7 +212,7 @@ def _helpers(core: Core, side: int, owners: Owners) -> set[Holder]:
 
 
 def _wait_of(
-    each: Waiting, holder_of: dict[Any, Holder], owners: Owners, background: set[Any]
+    each: Waiting, holder_of: dict[Any, Holder], owners: _Owners, background: set[Any]
 ) -> _Wait | None:
     """What a trio task of a process waits for, or None if it may go on by itself."""
     if each.timed:
@@ -174,13 +233,13 @@ def _join(each: Waiting, holder_of: dict[Any, Holder], background: set[Any]) -> 
     if not tasks:
         return None
     children = {holder_of.get(child, OUTSIDE) for child in tasks}
-    names = ", ".join(sorted(f"`{c.name}`" for c in children if c is not each.holder))
+    names = _names(c for c in children if c is not each.holder)
     text = f"waits for {names}" if names else "waits for its own trio tasks"
     key = id(each.task)
     return _Wait(frozenset(children), True, text, each.place, key, each.task, tasks)
 
 
-def _offers(party: Party, owners: Owners) -> tuple[set[Holder], str, bool] | None:
+def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
     """Who could commit with a waiting party; None if something else may wake it."""
     queue = party.queue
     if isinstance(queue, BarrierCore):
@@ -199,15 +258,15 @@ def _offers(party: Party, owners: Owners) -> tuple[set[Holder], str, bool] | Non
     return None
 
 
-def _to_meet(core: Core, side: int, owners: Owners) -> set[Holder]:
+def _to_meet(core: Core, side: int, owners: _Owners) -> set[Holder]:
     helpers: set[Holder] = set()
     for other, other_side in _partners(core, side):
         helpers |= _helpers(other, other_side, owners)
     if side == RECEIVE:  # what others have in work may come back
         helpers |= _workers(core)
-        for failing in owners:  # or go to the channel of failed values
-            if failing[0].failed is core:
-                helpers |= _workers(failing[0]) | _helpers(*failing, owners)
+        failing = owners.failing(core)
+        if failing is not None:
+            helpers |= _workers(failing) | _helpers(failing, RECEIVE, owners)
     return helpers
 
 
@@ -215,21 +274,21 @@ def _workers(core: Core) -> set[Holder]:
     return {holder or OUTSIDE for holder in core.work.values()}
 
 
-def _missing(core: BarrierCore, owners: Owners) -> set[Holder]:
+def _missing(core: BarrierCore, owners: _Owners) -> set[Holder]:
     """The holders of members that do not wait."""
     offering = core.offering()
     missing: set[Holder] = set()
-    for holder in owners.get((core, SEND), []):
+    for holder in owners.of(core, SEND):
         for ref in list(holder.ends.values()):
             end = ref()
             if end is not None and end._core is core and end not in offering:
                 missing.add(holder)
-    if len(owners.get((core, SEND), [])) < core.ends[SEND]:
+    if len(owners.of(core, SEND)) < core.ends[SEND]:
         missing.add(OUTSIDE)
     return missing
 
 
-def _latch(latch: Latch, owners: Owners) -> tuple[set[Holder], str, bool] | None:
+def _latch(latch: Latch, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
     source = latch.source
     if isinstance(source, Ticket):
         return _servers(source, owners), f"waits for a reply on `{source.core.name}`", False
@@ -244,12 +303,12 @@ def _latch(latch: Latch, owners: Owners) -> tuple[set[Holder], str, bool] | None
     return None
 
 
-def _servers(ticket: Ticket, owners: Owners) -> set[Holder]:
+def _servers(ticket: Ticket, owners: _Owners) -> set[Holder]:
     """Who has a call in work, else who may take it."""
     return {ticket.server} if ticket.server is not None else _helpers(ticket.core, RECEIVE, owners)
 
 
-def _selection(selector: Selecting, owners: Owners) -> tuple[set[Holder], str, bool] | None:
+def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
     helpers: set[Holder] = set()
     texts: list[str] = []
     for slot in selector.slots:
@@ -274,40 +333,50 @@ def _selection(selector: Selecting, owners: Owners) -> tuple[set[Holder], str, b
     return helpers, " or ".join(texts), False
 
 
-def _to_do(core: Core, side: int, owners: Owners) -> str:
+def _to_do(core: Core, side: int, owners: _Owners) -> str:
     verb = "to send to" if side == SEND else "to receive from"
     what = "receiver" if side == SEND else "sender"
-    held = [h for other, on in _partners(core, side) for h in owners.get((other, on), [])]
+    held = [h for other, on in _partners(core, side) for h in owners.of(other, on)]
     if not held:
         return f"waits {verb} `{core.name}`, which has no {what}"
     if len(held) == 1:
         return f"waits {verb} `{core.name}`, whose only {what} `{held[0].name}` holds"
-    names = ", ".join(f"`{name}`" for name in sorted({h.name for h in held}))
-    return f"waits {verb} `{core.name}`, whose {what}s {names} hold"
+    return f"waits {verb} `{core.name}`, whose {what}s {_names(held)} hold"
+
+
+def _names(holders: Iterable[Holder]) -> str:
+    """Their names, each once, the first few of them."""
+    names = sorted({holder.name for holder in holders})
+    shown = ", ".join(f"`{name}`" for name in names[:5])
+    return shown + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def describe(waits: dict[Holder, list[_Wait]]) -> str:
-    """The cycle in one line, then a line for each process."""
+    """The cycle in one line, then a line for each process; what repeats itself is counted."""
     cycle = _cycle(waits)
-    said = "; ".join(f"`{h.name}` {waits[h][0].text}" for h in cycle)
+    said = "; ".join(f"`{h.name}` {waits[h][0].text}" for h in cycle[:SHOWN])
     hint = ""
     if any(w.needs_all for h in cycle for w in waits[h]):
         hint = ": retire ends that you do not use (`with tx:`)"
-    lines: list[str] = [f"{said}{hint}"]
+    lines: dict[str, int] = {}
     for holder, of in waits.items():
-        lines.extend(
-            f"  `{holder.name}` {wait.text}" + (f", at {wait.where}" if wait.where else "")
-            for wait in of
-        )
-    return "\n".join(lines)
+        for wait in of:
+            place = f", at {wait.where}" if wait.where else ""
+            line = f"  `{holder.name}` {wait.text}{place}"
+            lines[line] = lines.get(line, 0) + 1
+    told = [line + (f" (x {times:,})" if times > 1 else "") for line, times in lines.items()]
+    if len(told) > SHOWN:
+        told[SHOWN:] = [f"  and {len(told) - SHOWN:,} more"]
+    return "\n".join([f"{said}{hint}", *told])
 
 
 def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
+    """Who waits for whom in a ring, or the way to whoever waits for nobody."""
     at: Holder | None = next(iter(waits))
-    path: list[Holder] = []
+    path: dict[Holder, int] = {}
     while at is not None and at not in path:
-        path.append(at)
+        path[at] = len(path)
         helpers = [h for w in waits[at] for h in w.helpers if h in waits and h is not at]
         helpers.sort(key=lambda h: any(w.needs_all for w in waits[h]))
         at = helpers[0] if helpers else None
-    return path[path.index(at) :] if at is not None else path
+    return list(path)[path[at] :] if at is not None else list(path)

@@ -194,7 +194,7 @@ class Kernel(ABC):
         self.deadline: float = 0.0  # of the present pass, by `clock`
         self.holders: set[Holder] = set()  # the running processes
         self.background: set[Any] = set()  # the trio tasks whose end nobody waits for
-        self.judge: Callable[[bool], object] | None = None  # looks for deadlocks; True: idle
+        self.judge: Callable[[bool, float], object] | None = None  # looks for deadlocks
         self.producing: bool = False  # a `produce` runs: nothing may communicate
 
     def holder(self) -> Holder | None:

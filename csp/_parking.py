@@ -448,7 +448,7 @@ class _Pass(trio.abc.Instrument):
         """The pass is over; trio is idle if nobody is ready (a test's clock may jump then)."""
         judge = self._kernel.judge
         if judge is not None:
-            judge(timeout > 0 or not self._runner.runq)
+            judge(timeout > 0 or not self._runner.runq, timeout)
 
 
 def _is_lendable(task: trio.lowlevel.Task) -> bool:
