@@ -101,7 +101,7 @@ class Hub(_Joint):
         super().retire(side, woken, cause)
         if side == SEND and self.gone[SEND]:
             for port in self.ports:
-                port.gone[SEND] = True
+                port.gone[SEND], port.causes = True, self.causes
                 port._end_if_drained(woken)
         elif side == RECEIVE:
             self.deliver_all(woken)

@@ -42,16 +42,18 @@ def pack(value: Any, *, check: bool = True) -> tuple[Any, Cargo | None]:
     Raises EndClosed if one is not the caller's; `check=False` does not ask.
     """
     cargo = Cargo()
+    seen: set[End] = set()
 
     def move(end: End) -> End:
         if check:
             end._acting()
         elif end._owner is CLOSED:
             return end
-        if any(old is end for old, _ in cargo.pairs):
+        if end in seen:
             raise EndClosed(
                 f"the {end._what} of `{end._core.name}` stands in the value twice: `.clone()` it"
             )
+        seen.add(end)
         new = end._twin(TRAVELLING)
         cargo.pairs.append((end, new))
         return new

@@ -331,7 +331,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         if self._core.carries:
             unpack(value, kernel.holder())
         if item is not None:
-            self._core.work[item] = kernel.holder()
+            self._core.work_on(item, kernel.holder())
             return item
         return value
 

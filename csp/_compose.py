@@ -44,7 +44,8 @@ class _Operation(Process[Any]):
 
     async def _run(self) -> Any:
         self._state = RUN
-        return await self.coro
+        self._value = await self.coro
+        return self._value
 
     def _drop(self) -> None:
         self.coro.close()
@@ -108,7 +109,8 @@ class _Par(_Composed):
 
     async def _run(self) -> tuple[Any, ...]:
         self._state = RUN
-        return tuple(await run_side_by_side(self.parts))
+        self._value = tuple(await run_side_by_side(self.parts))
+        return cast("tuple[Any, ...]", self._value)
 
 
 class _Seq(_Composed):
@@ -127,7 +129,8 @@ class _Seq(_Composed):
         finally:
             for part in self.parts:
                 part._drop()
-        return tuple(results)
+        self._value = tuple(results)
+        return cast("tuple[Any, ...]", self._value)
 
 
 @overload

@@ -74,10 +74,12 @@ class Core(Rendezvous):
         self.max_attempts: float = 3
         self.failed: Core | None = None  # where values go that failed too often
         self.shared: bool = False  # its `Channel` was given to other processes
-        self.work: dict[Item, Holder | None] = {}  # what is leased or in a block, and by whom
+        self.work: dict[Item, Holder | None] | None = (
+            None  # what is leased or in a block, and by whom
+        )
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
-            self.number = maker.made[name] = maker.made.get(name, 0) + 1
+            self.number = maker.count(name)
 
     def path(self) -> str:
         """Its name behind that of its maker: `main.jobs`."""
@@ -122,8 +124,15 @@ class Core(Rendezvous):
 
     def settle(self, item: Item, woken: Woken, *, give_back: bool = False) -> None:
         """A block has ended."""
-        self.work.pop(item, None)
+        if self.work is not None:
+            self.work.pop(item, None)
         super().settle(item, woken, give_back=give_back)
+
+    def work_on(self, item: Item, holder: Holder | None) -> None:
+        """`holder` has the value in work, until it is settled."""
+        if self.work is None:
+            self.work = {}
+        self.work[item] = holder
 
     def open_failed(self) -> Core:
         """Where values go that failed too often; it ends when no more can come."""

@@ -271,7 +271,7 @@ def _to_meet(core: Core, side: int, owners: _Owners) -> set[Holder]:
 
 
 def _workers(core: Core) -> set[Holder]:
-    return {holder or OUTSIDE for holder in core.work.values()}
+    return {holder or OUTSIDE for holder in (core.work or {}).values()}
 
 
 def _missing(core: BarrierCore, owners: _Owners) -> set[Holder]:

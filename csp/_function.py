@@ -79,22 +79,22 @@ class Called(Process[R_co]):
         return args, map_ends(dict(self._arguments.kwargs), change, of)
 
     def _claim(self) -> None:
-        found: list[End] = []
+        found: dict[End, None] = {}
 
         def note(given: Any) -> Any:
             if issubclass(type(given), Channel):
                 given._core.shared = True
             else:
                 self._check(given, found)
-                found.append(given)
+                found[given] = None
             return given
 
         self._map(note, (End, Channel))
-        self._claims = found
+        self._claims = list(found)
         for end in found:
             end._claim(self)
 
-    def _check(self, end: End, found: list[End]) -> None:
+    def _check(self, end: End, found: dict[End, None]) -> None:
         end._check_owner()
         if end in found:
             raise EndClosed(
@@ -131,45 +131,42 @@ class Called(Process[R_co]):
 
     # --- running ---------------------------------------------------------------------------
 
+    @protected
     async def _run(self) -> Any:
         kernel = current_kernel()
         self._state = RUN
-        holder = self.holder = Holder(
-            kernel, self.name, self.place, kernel.holder(), self._path_label()
-        )
+        outer = kernel.holder()
+        holder = self.holder = Holder(kernel, self.name, self.place, outer, self._path_label())
         holder.background, holder.dismissed = self.background, self.dismissed
         args, kwargs = self._take(holder)
-        return await self._live(holder, args, kwargs)
-
-    @protected
-    async def _live(self, holder: Holder, args: Any, kwargs: Any) -> Any:
         token = HOLDER.set(holder)
-        kernel = holder.kernel
         if kernel.hook is not None:
             kernel.tell("started", detail=self.place)
         try:
             body = holder.body = self._of.function(*args, **kwargs)
-            result = await kernel.run_process(holder, body)
+            del args, kwargs
+            self._value = await kernel.run_process(holder, body)
         except BaseException as error:
-            if self._ends_quietly(holder, error):
-                self._pass_poison(holder, error)
-                retire_all(holder, None)
-                return None
-            if isinstance(error, Exception):
-                error.add_note(f"in process `{self.name}` ({self.place})")
-            if self._cancel_others is not None:
-                self._cancel_others()
+            if not self._ends_quietly(holder, error):
+                self._fail(holder, error)
+                raise
             self._pass_poison(holder, error)
-            on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
-            retire_all(holder, None if on_purpose else error)
-            raise
-        else:
-            retire_all(holder, None)
-            return result
         finally:
+            retire_all(holder, None)
             if kernel.hook is not None:
                 kernel.tell("ended")
             HOLDER.reset(token)
+        return self._value
+
+    def _fail(self, holder: Holder, error: BaseException) -> None:
+        """It has failed: cancel the others, then retire its ends with the cause."""
+        if isinstance(error, Exception):
+            error.add_note(f"in process `{self.name}` ({self.place})")
+        if self._cancel_others is not None:
+            self._cancel_others()
+        self._pass_poison(holder, error)
+        on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
+        retire_all(holder, None if on_purpose else error)
 
     def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:
         if not self._of.quiet or self.outermost:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from math import inf
@@ -74,7 +74,7 @@ class Holder:
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
-        self.made: dict[str, int] = {}  # how many channels of each name it has made
+        self.made: dict[str, int] | None = None  # how many channels of each name it has made
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
 
@@ -97,10 +97,12 @@ class Holder:
             at = at.parent
         return ".".join(_counted(reversed(parts)))
 
-    def path_of(self, name: str) -> str:
-        """The path of a channel that this holder makes, told apart from others of that name."""
-        number = self.made[name] = self.made.get(name, 0) + 1
-        return f"{self.path()}.{name}" + (f"#{number}" if number > 1 else "")
+    def count(self, name: str) -> int:
+        """How many channels of that name it has made, this one included."""
+        if self.made is None:
+            self.made = {}
+        self.made[name] = self.made.get(name, 0) + 1
+        return self.made[name]
 
 
 def _counted(parts: Iterable[str]) -> list[str]:
@@ -265,8 +267,8 @@ class Kernel(ABC):
         """Spawn and join: a block in which others are started, and which waits for them."""
 
     @abstractmethod
-    async def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Any:
-        """Run the coroutine of a process here, and return its value."""
+    def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
+        """Run the coroutine of a process here; awaited at once, for its value."""
 
     @abstractmethod
     def spawn(self, function: Callable[[], Coroutine[Any, Any, None]]) -> Scope:

@@ -37,7 +37,7 @@ from contextvars import copy_context
 from typing import Any, cast
 
 import trio
-from outcome import Error, Outcome, Value
+from outcome import Outcome, Value
 from trio.lowlevel import (
     Abort,
     RunVar,
@@ -119,6 +119,15 @@ class Driver(Party):
         self.pending: bool = False  # ready, and counted in `kernel.pending`
         self.recheck: bool = False  # a cancel is pending: the next park goes through trio
         self.foreign: bool = False  # waits on a trio trap that a lent step met
+
+    def abort(self, _raise_cancel: object) -> Abort:
+        """Trio cancels it."""
+        if not self.lent:  # committed already, or running
+            self.recheck = True
+            return Abort.FAILED
+        self.lent = False
+        self.withdraw()
+        return Abort.SUCCEEDED
 
 
 class TrioKernel(Kernel):
@@ -272,28 +281,32 @@ class TrioKernel(Kernel):
 
     # --- processes -------------------------------------------------------------------------
 
-    async def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Any:
+    def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
         """Run the coroutine of a process in this trio task, lending and borrowing turns."""
         task = holder.task = current_task()
         holder.scope = getattr(task, "_cancel_status", None)
         self.holders.add(holder)
+        if self.current is not None:
+            return self._run_inside(self.current, holder, coro)
+        if not self._may_drive(task):
+            return self._run_alone(holder, coro)
+        self.contexts.add(id(task.context))
+        return drive(self, Driver(holder, coro, _is_lendable(task)))
+
+    async def _run_inside(self, outer: Holder, holder: Holder, coro: Any) -> Any:
+        """Awaited in the coroutine of another process, whose driver steps both."""
+        driver: Driver = outer.driver
+        holder.driver, driver.holder, self.current = driver, holder, holder
         try:
-            outer = self.current
-            if outer is not None:  # awaited in the coroutine of another process
-                driver = holder.driver = outer.driver
-                driver.holder = self.current = holder
-                try:
-                    return await coro
-                finally:
-                    driver.holder = self.current = outer
-            if not self._may_drive(task):
-                return await coro
-            key = id(task.context)
-            self.contexts.add(key)
-            try:
-                return await drive(self, Driver(holder, coro, _is_lendable(task)))
-            finally:
-                self.contexts.discard(key)
+            return await coro
+        finally:
+            driver.holder = self.current = outer
+            self.holders.discard(holder)
+
+    async def _run_alone(self, holder: Holder, coro: Any) -> Any:
+        """Nobody steps it but trio."""
+        try:
+            return await coro
         finally:
             self.holders.discard(holder)
 
@@ -550,16 +563,18 @@ async def _park_task(party: TaskParty) -> None:
 @types.coroutine
 def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     """The trio-facing coroutine of a process: steps its own, then lends the turn."""
-
-    def abort(_raise_cancel: Any) -> Abort:
-        if not driver.lent:  # committed already, or running
-            driver.recheck = True
-            return Abort.FAILED
-        driver.lent = False
-        driver.withdraw()
-        return Abort.SUCCEEDED
-
     driver.holder.driver = driver
+    try:
+        return (yield from _steps(kernel, driver))
+    finally:
+        kernel.contexts.discard(id(driver.task.context))
+        kernel.holders.discard(driver.holder)
+
+
+@protected
+def _steps(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
+    """The trio-facing coroutine of a process: steps its own, then lends the turn."""
+
     task, outer = driver.task, driver.outer
     send, throw = driver.coro.send, driver.coro.throw
     argument: Any = None
@@ -592,21 +607,18 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         else:
             kernel.spill(None)
         while message is None:  # parked
-            try:
-                told = yield from wait_task_rescheduled(abort).__await__()
-            except BaseException as caught:
-                driver.lent = False
-                if driver.foreign:
-                    driver.foreign, argument = False, Error(caught)
-                else:
-                    error = caught
-                break
+            outcome = yield _WAIT(driver.abort)
             driver.lent = False
             if driver.pending:
                 driver.pending = False
                 kernel.pending -= 1
             if driver.foreign:
-                driver.foreign, argument = False, Value(told)
+                driver.foreign, argument = False, outcome
+                break
+            try:
+                told = outcome.unwrap()
+            except BaseException as caught:
+                error = caught
                 break
             if told is not None:
                 kind, what = told

@@ -40,7 +40,7 @@ class Process(Coroutine[Any, Any, R_co]):
     """
 
     __slots__ = (
-        "__weakref__", "_claims", "_coro", "_label", "_part_of", "_state", "name", "place",
+        "__weakref__", "_claims", "_coro", "_label", "_part_of", "_state", "_value", "name", "place",
     )  # fmt: skip
     _sequential = False
 
@@ -52,6 +52,7 @@ class Process(Coroutine[Any, Any, R_co]):
         self._part_of: Process[Any] | None = None
         self._label = ""  # its place in what it is part of: `par[2]`
         self._coro: Coroutine[Any, Any, Any] | None = None
+        self._value: Any = None
 
     def __repr__(self) -> str:
         return f"<process {self.name} ({self.place})>"
@@ -68,6 +69,7 @@ class Process(Coroutine[Any, Any, R_co]):
         return ()
 
     async def _run(self) -> Any:
+        """Run, keep the value in `_value` as well, and return it."""
         raise NotImplementedError
 
     def _copy(self) -> Process[R_co]:
@@ -224,21 +226,16 @@ def _in_turn(a: Process[Any], b: Process[Any]) -> bool:
 async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:
     """Run all; when one fails cancel the others and raise a group."""
     parts = tuple(parts)
-    results: list[Any] = [None] * len(parts)
     kernel = current_kernel()
     if not parts:
         await kernel.cancel_point()
         await kernel.after()
-        return results
+        return []
     async with kernel.nursery() as nursery:
-        for i, part in enumerate(parts):
+        for part in parts:
             part._when_failing(nursery.cancel_scope.cancel)
-            nursery.start_soon(_run_one, part, results, i, name=part.name)
-    return results
-
-
-async def _run_one(part: Process[Any], results: list[Any], i: int) -> None:
-    results[i] = await part._run()
+            nursery.start_soon(part._run, name=part.name)
+    return [part._value for part in parts]
 
 
 class Copies(Process[Any]):
@@ -278,4 +275,5 @@ class Copies(Process[Any]):
 
     async def _run(self) -> list[Any]:
         self._state = RUN
-        return await run_side_by_side(self.copies)
+        self._value = await run_side_by_side(self.copies)
+        return cast("list[Any]", self._value)

@@ -44,7 +44,10 @@ from ._offer import (
 
 Woken = list[Party]
 
-CAUSES = 10  # that are kept of a side: whose processes are restarted again and again
+Causes = tuple[BaseException, ...]
+
+NO_CAUSES: tuple[Causes, Causes] = ((), ())
+KEPT_CAUSES = 10  # of a side: its processes may fail and be started again for ever
 
 
 class Rendezvous:
@@ -73,7 +76,7 @@ class Rendezvous:
         self.held: int = 0
         self.ends: list[int] = [0, 0]
         self.gone: list[bool] = [False, False]
-        self.causes: list[tuple[BaseException, ...]] = [(), ()]  # with which ends of a side left
+        self.causes: tuple[Causes, Causes] = NO_CAUSES  # with which ends of a side left
         self.poison: tuple[str, str] | None = None  # reason, who
         self.quick: bool = buffer is None
 
@@ -386,7 +389,9 @@ class Rendezvous:
         """One end of `side` less; with the last one the direction ends, for good."""
         self.ends[side] -= 1
         if cause is not None:
-            self.causes[side] = (*self.causes[side][1 - CAUSES :], cause)
+            both = list(self.causes)
+            both[side] = (*both[side][1 - KEPT_CAUSES :], cause)
+            self.causes = (both[0], both[1])
         if self.ends[side]:
             return
         self.gone[side] = True

@@ -265,7 +265,7 @@ class ChannelSlot(Slot):
         if self.side == RECEIVE and self.end._core.carries:
             unpack(value, current_kernel().holder())
         if item is not None:
-            self.end._core.work[item] = current_kernel().holder()
+            self.end._core.work_on(item, current_kernel().holder())
         if self.finish is not None:
             return self.finish(self.end, item if item is not None else value)
         return value
