@@ -626,3 +626,20 @@ def test_a_receive_that_waits_while_its_end_is_given_away_takes_nothing() -> Non
         return got, numbers
 
     assert run(main) == ([], [1, 2])
+
+
+@fault("a dismissed process cancels its siblings, as if it had failed")
+def test_cancelling_one_running_process_leaves_the_others_alone() -> None:
+    async def main() -> Any:
+        channel, done = Channel(int, name="c"), []
+        async with Spawn() as spawn:
+            with channel.receiver():
+                first = spawn(sleeper(channel.sender()))
+                second = spawn(nap(5))
+                await trio.sleep(1)
+                first.cancel()
+                await second
+                done.append("second")
+        return done
+
+    assert run(main) == ["second"]
