@@ -413,6 +413,24 @@ def test_a_cancelled_sender_ends_the_block_and_not_the_process(strike: str, lend
     assert at_every_step(scenario, lend=lend, strike=strike) > 4
 
 
+@paths
+def test_no_block_runs_with_the_value_of_a_cancelled_sender(lend: bool) -> None:
+    async def scenario(scope: trio.CancelScope) -> None:
+        @process
+        async def works(feed: Receiver[int]) -> None:
+            while True:
+                async with feed.extended():
+                    too_late = scope.cancel_called  # then it is cancelled in a moment
+                    await trio.sleep(1)
+                    assert not too_late
+
+        channel = Channel(int, name="c")
+        sent = Log()
+        await Par(works(channel.receiver()), sender(channel.sender(), by_send, sent, scope))
+
+    assert at_every_step(scenario, lend=lend) > 4
+
+
 # --- calls -------------------------------------------------------------------------------------
 
 
@@ -500,6 +518,38 @@ def test_a_call_is_answered_or_fails(
         if asking == "map":
             assert requests == sorted(requests)
         assert calls._core.ends == [0, 0]
+
+    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+
+
+@strikes
+@paths
+def test_a_cancelled_caller_ends_the_block_of_its_server(strike: str, lend: bool) -> None:
+    async def scenario(scope: trio.CancelScope) -> None:
+        calls: Channel[Call[int, int]] = Channel(Call[int, int], name="calls")
+        seen = Log()
+
+        @process
+        async def works(server: Receiver[Call[int, int]]) -> None:
+            while True:
+                async with server.accept() as call:
+                    seen.append(call.request)
+                    if call.request == 0:
+                        await trio.sleep(10)
+                    call.reply(call.request)
+
+        @process
+        async def asks_once(client: Sender[Call[int, int]]) -> None:
+            with scope:
+                assert await client.call(0) == 0
+                seen.append("answered")
+            now = trio.current_time()
+            assert await client.call(1) == 1
+            assert trio.current_time() < now + 5
+
+        await Par(works(calls.receiver()), asks_once(calls.sender()))
+        assert seen[-1] == 1
+        assert ("answered" in seen) != scope.cancelled_caught
 
     assert at_every_step(scenario, lend=lend, strike=strike) > 4
 
@@ -777,13 +827,14 @@ def test_poison_and_a_cancel_at_once(strike: str, lend: bool, victim: str) -> No
 # --- plain trio tasks, the main task -----------------------------------------------------------
 
 
+@strikes
 @paths
 @pytest.mark.parametrize("buffer", [0, 1])
 @victims
 @pytest.mark.parametrize("sending", [by_send, by_offer])
 @pytest.mark.parametrize("receiving", [by_iteration, by_guard, by_lease, by_extended])
 def test_nothing_is_lost_in_trio_tasks_of_a_process(
-    lend: bool, buffer: int, victim: str, sending: Way, receiving: Way
+    strike: str, lend: bool, buffer: int, victim: str, sending: Way, receiving: Way
 ) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c", buffer=buffer)
@@ -807,7 +858,7 @@ def test_nothing_is_lost_in_trio_tasks_of_a_process(
         if receiving is not by_extended or victim == "receiver" or buffer:
             assert got == sent
 
-    assert at_every_step(scenario, lend=lend) > 4
+    assert at_every_step(scenario, lend=lend, strike=strike) > 4
 
 
 def test_the_steps_that_are_counted_are_lent() -> None:
