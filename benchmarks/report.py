@@ -97,9 +97,7 @@ class Group:
             if row.note:
                 console.print(f"  {row.what}: {row.note}", style="dim", highlight=False)
         for skipped in self.skipped:
-            console.print(
-                f"skipped: {skipped.what}: {skipped.why}", style="yellow", markup=False
-            )
+            console.print(f"skipped: {skipped.what}: {skipped.why}", style="yellow", markup=False)
 
     def as_json(self) -> dict[str, Any]:
         """The group as plain values: samples in seconds, bytes or counts."""
