@@ -29,7 +29,7 @@ class Effort:
     counted: int
 
 
-SMOKE = Effort(seconds=0.04, repeats=2, parked=2_000, parked_repeats=1, counted=100)
+SMOKE = Effort(seconds=0.04, repeats=2, parked=2_000, parked_repeats=1, counted=300)
 NORMAL = Effort(seconds=0.3, repeats=7, parked=100_000, parked_repeats=2, counted=1_000)
 FULL = Effort(seconds=0.5, repeats=15, parked=100_000, parked_repeats=4, counted=4_000)
 

@@ -8,6 +8,8 @@ import csp
 from csp import Alternation, Channel, Receiver, Sender, Spawn, process
 from csp.lowlevel import TrioKernel, current_kernel
 
+from ..measure import Unavailable
+
 WARM = 50
 
 # --- CommsTime -------------------------------------------------------------------------------
@@ -58,7 +60,7 @@ async def ring(rounds: int) -> float:
 
 
 def commstime(rounds: int) -> float:
-    """Lending turns; raises RuntimeError if none was lent, for then it is the other path."""
+    """Lending turns; raises Unavailable if none was lent, for then it is the other path."""
 
     async def main() -> tuple[float, int]:
         seconds = await ring(rounds)
@@ -67,7 +69,7 @@ def commstime(rounds: int) -> float:
 
     seconds, lent = csp.run(main, lend=True)
     if not lent:
-        raise RuntimeError("no turn was lent: this trio does not allow it")
+        raise Unavailable("no turn was lent: this trio does not allow it")
     return seconds
 
 
