@@ -1,1 +1,6 @@
-"""What csp costs, side by side with its peers: `python -m benchmarks --help`."""
+"""Benchmarks of csp beside its peers: `python -m benchmarks --help`.
+
+Reading order: `measure` (how a figure comes about), `report` (how it is told), the four groups
+`commstime`, `selection`, `parked`, `observer`, and `peers`, the same programs in the words of
+each library.
+"""

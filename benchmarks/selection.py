@@ -1,49 +1,79 @@
-"""A fair selection over guards that are all ready: seconds of one, with the refill of its channel.
+"""Selection: over 100 ready guards against 10, and against Go's reflect.Select.
 
-Every channel holds one value; what a selection takes is put back, so all guards stay ready.
+A selection is measured together with the refill of what it took, for all alike: one selection
+and one send into a channel with room for one value, or one selection among rendezvous channels
+whose writers offer again.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from functools import partial
 
-import csp
-from csp import Alternation, Channel, Receiver, Sender, process
+from .measure import Candidate, Effort, Skipped, Unavailable, interleave
+from .peers import on_csp, on_go
+from .report import Goal, Group, Row
 
-from . import go
-from .measure import Candidate
+GROWTH = Goal(1.5, 1.1, at_most=True)
+FASTER = Goal(1, 5)
+FEW, MANY = 10, 100
 
-
-@process
-async def select(feeds: list[Receiver[int]], outs: list[Sender[int]], rounds: int) -> float:
-    alternation = Alternation(*feeds)
-    refill = dict(zip(feeds, outs, strict=True))
-    for out in outs:
-        await out.send(1)
-    for _ in feeds:
-        choice = await alternation.select()
-        await refill[choice.guard].send(1)
-    started = time.perf_counter()
-    for _ in range(rounds):
-        choice = await alternation.select()
-        await refill[choice.guard].send(1)
-    return (time.perf_counter() - started) / rounds
+Tell = Callable[[str], object]
 
 
-async def network(guards: int, rounds: int) -> float:
-    """One process that holds both ends of all channels."""
-    channels = [Channel(int, name=f"c{i}", buffer=1) for i in range(guards)]
-    return await select(
-        [channel.receiver() for channel in channels],
-        [channel.sender() for channel in channels],
-        rounds,
+def measure(effort: Effort, tell: Tell) -> Group:
+    """The table of selections."""
+    group = Group(
+        "selection", f"Selection over {FEW} and {MANY} ready guards", "ratio, see the row"
     )
-
-
-def candidates(rounds: int) -> dict[str, Candidate]:
-    """csp over 10 and 100 guards, Go over 100."""
-    return {
-        "csp, 10 guards": lambda: csp.run(network, 10, rounds),
-        "csp, 100 guards": lambda: csp.run(network, 100, rounds),
-        "Go reflect.Select, 100 guards": lambda: go.measure("selection.go", 100, rounds),
+    programs = {
+        "and refill": on_csp.selection,
+        "alone": on_csp.selection_alone,
+        "among writers": on_csp.selection_of_writers,
     }
+    pairs = {
+        kind: [Candidate(_named("csp", n, kind), partial(run, n)) for n in (FEW, MANY)]
+        for kind, run in programs.items()
+    }
+    others: dict[str, list[Candidate]] = {}
+    try:
+        tell("compiling the Go program")
+        on_go.program()
+        for kind, program in (("and refill", "selection"), ("among writers", "writers")):
+            others[f"Go {kind}"] = [
+                Candidate(_named("Go reflect.Select", n, kind), on_go.selection(program, n))
+                for n in (FEW, MANY)
+            ]
+    except Unavailable as error:
+        group.skipped.append(Skipped("Go reflect.Select", str(error)))
+    interleave([c for pair in (*pairs.values(), *others.values()) for c in pair], effort, tell)
+
+    for few, many in (*pairs.values(), *others.values()):
+        ours = few.what.startswith("csp")
+        group.rows.append(Row(few.what, "us", few.samples))
+        group.rows.append(
+            Row(
+                f"{many.what} (/ its {FEW})",
+                "us",
+                many.samples,
+                many.best / few.best,
+                GROWTH if ours else None,
+            )
+        )
+    for kind in ("and refill", "among writers"):
+        if f"Go {kind}" in others:
+            mine, go = pairs[kind][1], others[f"Go {kind}"][1]
+            group.rows.append(
+                Row(
+                    f"Go's time / csp's, {MANY}, {kind}",
+                    "us",
+                    go.samples,
+                    go.best / mine.best,
+                    FASTER if kind == "and refill" else None,
+                )
+            )
+    return group
+
+
+def _named(who: str, guards: int, kind: str) -> str:
+    return f"{who}, {guards}, {kind}"
