@@ -216,6 +216,7 @@ class Alternation(Generic[E_co, V_co]):
         selector.enabled = self._all & ~selector.dropped
         for slot in self._conditions:
             if selector.enabled & slot.bit and not self._holds(kernel, slot):
+                slot.drop_if_ended()
                 selector.enabled &= ~slot.bit
         started = kernel.now() if self._timers else 0.0
         ticket = 0

@@ -13,7 +13,7 @@ from ._end import End
 from ._errors import EndClosed
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, SEND, Party, Watch
-from ._parking import protected
+from ._parking import current_kernel, protected
 from ._places import place_of_caller
 
 
@@ -43,34 +43,39 @@ class BarrierCore(Core):
 
     def offering(self) -> set[Any]:
         """The members that wait, in `sync` or in a selection."""
-        members: set[Any] = set()
+        members = {party.end for party in self._line()}
+        return members | {watch.end for watch in self._chosen_watches(members)}
+
+    def _line(self) -> list[Party]:
+        found: list[Party] = []
         party = self.first
         while party is not None:
-            members.add(party.end)
+            found.append(party)
             party = party.next
-        members.update(watch.end for watch in self._waiting_watches())
-        return members
+        return found
 
-    def _waiting_watches(self) -> list[Watch]:
-        """One for each selection that waits: it can offer one member only."""
-        if self.watches is None:
-            return []
-        waiting = {watch.selector: watch for watch in self.watches[SEND] if watch.waits()}
-        return list(waiting.values())
+    def _chosen_watches(self, members: set[Any]) -> list[Watch]:
+        """Of each waiting selection one guard, as it can offer one member, that is not in `members`."""
+        chosen: dict[Any, Watch] = {}
+        taken = set(members)
+        for watch in self.watches[SEND] if self.watches is not None else ():
+            if watch.waits() and watch.selector not in chosen and watch.end not in taken:
+                chosen[watch.selector] = watch
+                taken.add(watch.end)
+        return list(chosen.values())
 
     def meet(self, member: object, woken: list[Party]) -> bool:
         """`member` (or none) offers as well: commit all offers if every member offers."""
-        watches = self._waiting_watches()
         needed = self.ends[SEND]
-        if not needed or self.count + len(watches) + 1 < needed:
+        selecting = len(self.watches[SEND]) if self.watches is not None else 0
+        if not needed or self.count + selecting + 1 < needed:
             return False
-        offering = self.offering()
-        if member is not None:
-            offering.add(member)
-        if len(offering) < needed:
+        line = self._line()
+        members = {party.end for party in line} | ({member} if member is not None else set())
+        watches = self._chosen_watches(members)
+        if len(members) + len(watches) < needed:
             return False
-        while self.first is not None:
-            party = self.first
+        for party in line:
             self.unlink(party)
             party.outcome = COMMITTED
             woken.append(party)
@@ -129,6 +134,18 @@ class Member(End, abc.Guard["Member", None]):
         if kernel.hook is not None:
             kernel.tell("committed", core.path())
 
+    def _leave(self, story: str) -> None:
+        """Another handle stands for it, or nobody: the others may be all that wait."""
+        super()._leave(story)
+        woken: list[Party] = []
+        self._core.meet(None, woken)
+        if woken:
+            current_kernel().wake_all(woken)
+
+    def _poison(self, reason: str, who: str) -> None:
+        """A barrier has nothing to poison: the member leaves."""
+        self._retire()
+
 
 class Barrier:
     """A meeting of all its members: each waits in `member.sync()` for the others.
@@ -144,6 +161,8 @@ class Barrier:
     >>> csp.run(main)
     ['off', 'off', 'off']
     """
+
+    __csp_channel__ = ("member",)
 
     def __init__(self, *, name: str = "") -> None:
         self._core = BarrierCore(name or place_of_caller(), HOLDER.get())

@@ -28,10 +28,13 @@ class Arrivals:
         self.pending: deque[int] = deque()
         self._watch = watch
         self._open = ExitStack()
+        self._closed = False
         batches = self._open.enter_context(trio.open_signal_receiver(*signals))
         self._listener = current_kernel().spawn(lambda: self._listen(batches))
 
     async def _listen(self, batches: Any) -> None:
+        if self._closed:  # before it could begin
+            return
         try:
             async for number in batches:
                 self.pending.append(number)
@@ -43,17 +46,28 @@ class Arrivals:
 
     def close(self) -> None:
         """The signals do again what they did before."""
+        self._closed = True
         self._open.close()
         self._listener.cancel()
 
 
-def _token(end: Any) -> Any:
+def _run(function: Any, end: Any, *args: Any) -> Any:
+    """Run an operation of a detached end in its run; a cancel of the thread's host reaches it."""
     if end._token is None:
         raise RuntimeError(
             f"the {end._what} of `{end.channel_name}` is used by its process: "
             f"call `.detach()` there before a thread uses it"
         )
-    return end._token
+    try:
+        trio.from_thread.check_cancelled()
+    except RuntimeError:  # no thread of trio's: the token says which run
+        token = end._token
+    else:
+        return trio.from_thread.run(function, *args)
+    try:
+        return trio.from_thread.run(function, *args, trio_token=token)
+    except trio.Cancelled:  # the run has ended
+        raise trio.RunFinishedError from None
 
 
 def send(end: Sender[T], value: T, /) -> None:
@@ -73,7 +87,7 @@ def send(end: Sender[T], value: T, /) -> None:
     >>> csp.run(main)
     7
     """
-    trio.from_thread.run(end.send, value, trio_token=_token(end))
+    _run(end.send, end, value)
 
 
 def receive(end: Receiver[T], /) -> T:
@@ -91,4 +105,5 @@ def receive(end: Receiver[T], /) -> T:
     >>> csp.run(main)
     7
     """
-    return trio.from_thread.run(end.receive, trio_token=_token(end))
+    received: T = _run(end.receive, end)
+    return received

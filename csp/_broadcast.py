@@ -10,16 +10,18 @@ Invariants:
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, get_origin, overload
 
 from ._buffers import Buffer
+from ._call import Call
+from ._cargo import find
 from ._channel import Receiver, Sender, Typed, as_buffer
 from ._core import Core
-from ._errors import EndClosed
+from ._errors import ChannelTypeError, EndClosed
 from ._kernel import HOLDER, Holder
-from ._offer import COMMITTED, OFFER, RECEIVE, SEND, Item, Party, Watch
+from ._offer import COMMITTED, FAILED, OFFER, RECEIVE, SEND, Item, Party, Selector, Watch
 from ._places import place_of_caller
-from ._rendezvous import Woken
+from ._rendezvous import Woken, ticket_of
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
@@ -50,11 +52,28 @@ class Hub(_Joint):
     def __init__(self, kind: Any, name: str, deep: bool, maker: Holder | None) -> None:
         super().__init__(kind, name, deep=deep, maker=maker)
         self.ports: list[Port] = []
-        self.quick = False
+        self.quick = self.carries = False
 
     def takes(self, sender: Party | None = None, arriving: Port | None = None) -> bool:
         """True if every port would take the value of `sender`, `arriving` in any case."""
-        return all(port is arriving or port.takes(sender) for port in self.ports)
+        selecting: set[Any] = set()  # one selection takes from one port only
+        for port in self.ports:
+            if port is not arriving:
+                taker = port.taker(sender)
+                if taker is None or taker in selecting:
+                    return False
+                if isinstance(taker, Selector):
+                    selecting.add(taker)
+        return True
+
+    def refuse(self, value: object) -> None:
+        """Raise ChannelTypeError for what is not of the element type, and for ends."""
+        super().refuse(value)
+        if find(value):
+            raise ChannelTypeError(
+                f"broadcast `{self.name}` carries no ends, as an end has one owner: send it over a "
+                f"channel"
+            )
 
     def ready(self, side: int, me: Party | None = None) -> bool:
         """True if a send would be settled at once."""
@@ -72,22 +91,42 @@ class Hub(_Joint):
 
     def deliver(self, woken: Woken, arriving: Port | None = None, me: Party | None = None) -> bool:
         """Hand the first waiting sender's value to all ports, to `arriving` through `me`."""
-        first = self._next_partner(SEND, me)
-        if first is None:
+        for partner in self._senders(me):
+            party = partner if isinstance(partner, Party) else partner.selector.party
+            if self.takes(party, arriving):
+                break
+        else:
             return False
-        sender = first if isinstance(first, Party) else first.selector.party
-        if not self.takes(sender, arriving):
-            return False
-        sent = self._take(me, woken)
-        if sent is None:  # all of them failed to produce
-            return False
-        sent[0].outcome = COMMITTED
-        woken.append(sent[0])
-        value = sent[1]
+        if isinstance(partner, Party):
+            self.unlink(partner)
+            sender, value = partner, partner.value
+        else:
+            try:
+                value = partner.selector.produce(partner)
+            except BaseException as error:  # the offerer's own error: its select raises it
+                sender = partner.choose()
+                sender.outcome, sender.value = FAILED, error
+                woken.append(sender)
+                return self.deliver(woken, arriving, me)
+            sender = partner.choose()
+            sender.mode, sender.value = OFFER, value
+        sender.outcome = COMMITTED
+        woken.append(sender)
         self._spread(value, woken, arriving)
         if arriving is not None and me is not None:
             arriving._hand_over(Item(value), None, me)
         return True
+
+    def _senders(self, me: Party | None) -> list[Party | Watch]:
+        """Who waits to send, in order of arrival, but `me`."""
+        line: list[Party | Watch] = []
+        party = self.first
+        while party is not None:
+            line.append(party)
+            party = party.next
+        watches = self.watches[SEND] if self.watches is not None else []
+        line += [watch for watch in watches if watch.waits(me)]
+        return sorted(line, key=lambda at: at.ticket if isinstance(at, Party) else ticket_of(at))
 
     def _spread(self, value: Any, woken: Woken, but: Port | None = None) -> None:
         for port in self.ports:
@@ -130,13 +169,16 @@ class Port(_Joint):
         self.channel, self.causes = hub.channel, hub.causes
         self.gone[SEND] = hub.gone[SEND]
         self.poison = hub.poison
-        self.quick = False
+        self.quick = self.carries = False
         hub.open_end(RECEIVE)
         hub.ports.append(self)
 
-    def takes(self, sender: Party | None) -> bool:
-        """True if a value would find somebody who waits, other than its sender, or room."""
-        return Core.ready(self, SEND, sender)
+    def taker(self, sender: Party | None) -> object:
+        """Who would take the value of `sender`: a party, a selector, or this port, which has room."""
+        if self.buffer is not None and not self.buffer.full:
+            return self
+        partner = self._next_partner(RECEIVE, sender)
+        return partner.selector if isinstance(partner, Watch) else partner
 
     def ready(self, side: int, me: Party | None = None) -> bool:
         """True if a receive would be settled at once."""
@@ -170,6 +212,10 @@ class BroadcastReceiver(Receiver[T_co]):
     """A receiver that sees everything sent since it was made; a clone sees what comes after it."""
 
     __slots__ = ()
+
+    def extended(self) -> Any:
+        """Not on a broadcast: raises TypeError, as no sender could wait for all blocks."""
+        raise TypeError(f"broadcast `{self._core.name}` has no extended rendezvous: use `lease()`")
 
     def _duplicate(self) -> Self:
         port = cast(Port, self._core)
@@ -239,9 +285,13 @@ class Broadcast(Generic[T]):
     ) -> None:
         if check not in ("shallow", "deep"):
             raise ValueError(f'check is "shallow" or "deep", not {check!r}')
+        if get_origin(kind) is Call or kind is Call:
+            raise TypeError("a broadcast carries no calls, as each has one reply: use a Channel")
         self._buffer = as_buffer(buffer)
         self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
         self._core.channel = weakref.ref(self)
+
+    __csp_channel__ = ("sender", "receiver")
 
     def __class_getitem__(cls, kind: Any) -> Any:
         return super().__class_getitem__(kind) if isinstance(kind, TypeVar) else Typed(cls, (kind,))  # type: ignore[misc]

@@ -78,27 +78,34 @@ def map_ends(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
     Looks into lists, tuples, dicts, dataclasses and Structs, and into whatever says how in
     `_map_ends` (alternations).  `of` says what to look for instead of ends.
     """
-    if type(value) in LEAVES or not _holds(value, of):
+    if type(value) in LEAVES or not find(value, of):
         return value
     return _mapped(value, change, of)
 
 
-def _holds(value: Any, of: Any) -> bool:
-    """True if there is anything to find; values may be deep, and hold themselves."""
+def find(value: Any, of: Any = End) -> list[Any]:
+    """The ends in a value, in no order; values may be deep, and hold themselves."""
+    found: list[Any] = []
     pending: list[Any] = [value]
     seen: set[int] = set()
+
+    def note(end: Any) -> Any:
+        found.append(end)
+        return end
+
     while pending:
         at = pending.pop()
         kind: Any = cast(Any, type(at))
-        if kind in LEAVES or id(at) in seen:
+        if kind in LEAVES:
             continue
-        if issubclass(kind, of) or hasattr(kind, "_map_ends"):
-            return True
-        inside = _inside(at, kind)
-        if inside:
+        if issubclass(kind, of):
+            found.append(at)
+        elif hasattr(kind, "_map_ends"):
+            at._map_ends(note)
+        elif id(at) not in seen and (inside := _inside(at, kind)):
             seen.add(id(at))
             pending.extend(inside)
-    return False
+    return found
 
 
 def _are_ends(of: Any) -> bool:
@@ -111,6 +118,8 @@ def _inside(value: Any, kind: Any) -> Iterable[Any]:
         return cast("Iterable[Any]", value)
     if kind is dict:
         return cast("Iterable[Any]", value.values())
+    if not hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "__struct_fields__"):
+        return ()
     return [getattr(value, name, None) for name in _fields(kind)]
 
 

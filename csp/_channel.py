@@ -132,8 +132,10 @@ class Sender(End, abc.Sender[T_contra]):
                 await kernel.park(me)
         finally:
             me.value = me.end = None
+            item, me.item = me.item, None  # of a block that our cancel has ended
             if cargo:
-                cargo.settle(me.outcome is COMMITTED)
+                begun = item is not None and not item.withdrawn
+                cargo.settle(begun or me.outcome is COMMITTED)
         if me.outcome is not COMMITTED:
             await self._fail(me.outcome)
         if kernel.hook is not None:
@@ -428,7 +430,10 @@ class Channel(Generic[T]):
     <Channel jobs of int>
     """
 
-    __csp_channel__ = True  # known by this to the wiring check, which stands above
+    __csp_channel__ = (
+        "sender",
+        "receiver",
+    )  # known by this to the wiring check, which stands above
 
     @overload
     def __init__(
@@ -529,7 +534,8 @@ class Typed(types.GenericAlias):
     """`Channel[int | str]`: calling it makes a channel of that type."""
 
     def __call__(self, **options: Any) -> Any:
-        return Channel(self.__args__[0], **options)
+        made: Any = self.__origin__
+        return made(self.__args__[0], **options)
 
 
 def as_buffer(buffer: Any) -> Buffer | None:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from . import _wiring
-from ._cargo import map_ends
+from ._barrier import Barrier
+from ._broadcast import Broadcast
+from ._cargo import find, map_ends
 from ._channel import Channel
 from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
@@ -26,24 +28,19 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 QUIET = (EndOfChannel, NoReceivers, Poisoned)
+GIVEN = (End, Process, Channel, Broadcast, Barrier)  # what is looked for among arguments
 
 
 class Called(Process[R_co]):
     """A called `@process` function."""
 
     __slots__ = (
-        "_arguments",
-        "_cancel_others",
-        "_of",
-        "background",
-        "dismissed",
-        "holder",
-        "outermost",
-    )
+        "_args", "_cancel_others", "_kwargs", "_of", "background", "dismissed", "holder", "outermost",
+    )  # fmt: skip
 
-    def __init__(self, of: ProcessFunction, arguments: inspect.BoundArguments, place: str) -> None:
+    def __init__(self, of: ProcessFunction, args: Any, kwargs: Any, place: str) -> None:
         super().__init__(of.name, place)
-        self._of, self._arguments = of, arguments
+        self._of, self._args, self._kwargs = of, args, kwargs
         self.holder: Holder | None = None
         self.dismissed = False
         self.outermost = False
@@ -74,22 +71,14 @@ class Called(Process[R_co]):
 
     # --- its ends --------------------------------------------------------------------------
 
-    def _map(self, change: Callable[[Any], Any], of: Any = End) -> tuple[Any, Any]:
-        args = map_ends(tuple(self._arguments.args), change, of)
-        return args, map_ends(dict(self._arguments.kwargs), change, of)
-
     def _claim(self) -> None:
         found: dict[End, None] = {}
-
-        def note(given: Any) -> Any:
-            if issubclass(type(given), Channel):
-                given._core.shared = True
-            else:
+        for given in find((self._args, self._kwargs), GIVEN):
+            if isinstance(given, End):
                 self._check(given, found)
                 found[given] = None
-            return given
-
-        self._map(note, (End, Channel))
+            elif not isinstance(given, Process):  # a channel: others may make ends of it
+                given._core.shared = True
         self._claims = list(found)
         for end in found:
             end._claim(self)
@@ -103,8 +92,8 @@ class Called(Process[R_co]):
             )
 
     def _copy(self) -> Process[R_co]:
-        args, kwargs = self._map(_another, (End, Process))
-        return Called(self._of, self._arguments.signature.bind(*args, **kwargs), self.place)
+        args, kwargs = map_ends((self._args, self._kwargs), _another, (End, Process))
+        return Called(self._of, args, kwargs, self.place)
 
     def _take(self, holder: Holder) -> tuple[Any, Any]:
         """The arguments, with new handles owned by `holder`."""
@@ -119,15 +108,13 @@ class Called(Process[R_co]):
                 )
             return new
 
-        def pass_on(part: Process[Any]) -> Process[Any]:
+        given = self._args, self._kwargs
+        for part in find(given, Process):
             part._pass_on(holder)
-            return part
-
-        arguments = self._map(take)
-        self._map(pass_on, Process)
+        args, kwargs = map_ends(given, take) if self._claims else given
         self._claims = []
-        del self._arguments
-        return arguments
+        self._args = self._kwargs = None
+        return args, kwargs
 
     # --- running ---------------------------------------------------------------------------
 
@@ -162,10 +149,10 @@ class Called(Process[R_co]):
         """It has failed: cancel the others, then retire its ends with the cause."""
         if isinstance(error, Exception):
             error.add_note(f"in process `{self.name}` ({self.place})")
-        if self._cancel_others is not None:
+        on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
+        if self._cancel_others is not None and not on_purpose:
             self._cancel_others()
         self._pass_poison(holder, error)
-        on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
         retire_all(holder, None if on_purpose else error)
 
     def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:
@@ -241,7 +228,7 @@ class ProcessFunction:
         except TypeError as error:
             raise TypeError(f"{self.name}() at {place}: {error}") from None
         _wiring.check_call(self.function, arguments, place)
-        return Called(self, arguments, place)
+        return Called(self, arguments.args, arguments.kwargs, place)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -91,7 +91,7 @@ class Party:
             self.queue.unlink(self)
         item, self.engaged = self.engaged, None
         if item is not None:
-            item.sender = None
+            item.sender, self.item = None, item
             if item.cancel is not None:
                 item.cancel()
             else:

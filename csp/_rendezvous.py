@@ -170,7 +170,7 @@ class Rendezvous:
             for watch in self.watches[side]:
                 if watch.mode == UNTIL_END or not watch.waits(me):
                     continue
-                if best is None or _ticket(watch) < _ticket(best):
+                if best is None or ticket_of(watch) < ticket_of(best):
                     best = watch
         return best
 
@@ -186,7 +186,7 @@ class Rendezvous:
         first = self.first
         if first is None or first.side != side:
             return watch
-        if watch is not None and _ticket(watch) < first.ticket:
+        if watch is not None and ticket_of(watch) < first.ticket:
             return watch
         return first
 
@@ -448,7 +448,8 @@ class Rendezvous:
             watch.settle(outcome, woken)
 
 
-def _ticket(watch: Watch) -> int:
+def ticket_of(watch: Watch) -> int:
+    """The place in the queue of a waiting selection."""
     party = watch.selector.party
     assert party is not None
     return party.ticket

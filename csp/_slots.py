@@ -31,6 +31,7 @@ from ._kernel import Kernel
 from ._offer import (
     CLOSED,
     COMMITTED,
+    ENDED,
     FAILED,
     OFFER,
     POISONED,
@@ -113,6 +114,9 @@ class Slot:
     def due(self, started: float) -> float:
         """When it fires by itself, if its selection started at `started`."""
         return math.inf
+
+    def drop_if_ended(self) -> None:
+        """Its condition is false; drop it all the same if its channel has ended."""
 
     def commit(self, me: Party, woken: list[Party]) -> Any:
         """Commit it here and now; its value, or NOT_READY.  Raises what the guard raises."""
@@ -269,6 +273,12 @@ class ChannelSlot(Slot):
         if self.finish is not None:
             return self.finish(self.end, item if item is not None else value)
         return value
+
+    def drop_if_ended(self) -> None:
+        """The channel has ended, in order."""
+        core = self.end._core
+        if core.state(self.side) == ENDED and not core.causes[1 - self.side]:
+            self._ended(ENDED)
 
     def _ended(self, state: Any) -> Any:
         """The channel of the guard has ended: drop the guard, or raise."""

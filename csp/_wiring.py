@@ -83,9 +83,12 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
         return None
     wants_sender = issubclass(outer, (trio.abc.SendChannel))
     wants_receiver = issubclass(outer, (trio.abc.ReceiveChannel))
-    if hasattr(value, "__csp_channel__") and (wants_sender or wants_receiver):
-        end = "sender" if wants_sender else "receiver"
-        return f"not a Channel: write `{value.name}.{end}()`"
+    made = getattr(value, "__csp_channel__", ())
+    if made and (wants_sender or wants_receiver):
+        end = made[-1] if len(made) == 1 or wants_receiver else made[0]
+        return f"not a {type(value).__name__}: write `{value.name}.{end}()`"
+    if not made and hasattr(value, "sync") and (wants_sender or wants_receiver):
+        return f"but was given the member of barrier `{value.channel_name}`"
     if not isinstance(value, (Sender, Receiver)):
         return None
     what = "Sender" if isinstance(value, Sender) else "Receiver"

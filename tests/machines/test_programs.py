@@ -123,6 +123,8 @@ class Program:
                 choice = await Alternation(Every(3), out.offer(lambda: value)).select()
                 if choice.guard is out:
                     break
+                if out.statistics().open_receive_channels == 0:  # the ticks go on for ever
+                    return
         log.sent.append(value)
 
 
@@ -335,7 +337,6 @@ def test_a_program_keeps_the_laws(plan: Plan, lend: bool) -> None:
     check(plan, lend)
 
 
-@pytest.mark.xfail(strict=True, reason="Running.cancel cancels the siblings too")
 @pytest.mark.parametrize("lend", [True, False], ids=["lending", "fallback"])
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(plan=plans())
