@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(width=120)  # in a file or a log nothing needs to be folded
     facts = machine()
-    for key in ("processor", "cores", "python", "trio", "path"):
+    for key in ("processor", "cores", "python", "python optimised", "trio", "path"):
         console.print(f"{key}: {facts[key]}", highlight=False)
     groups: list[Group] = []
     with Status("", console=console) as status:

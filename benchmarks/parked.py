@@ -143,10 +143,10 @@ PROGRAMS: dict[str, Callable[[int], None]] = {
     "trio-events": lambda count: trio.run(_trio_events, count),
 }
 NAMES = {
-    "csp": "csp processes, a channel each",
-    "csp-ignore": 'the same with deadlock="ignore"',
-    "trio-channels": "trio tasks, a memory channel each",
-    "trio-events": "trio tasks, an Event each",
+    "csp": "csp, a channel each",
+    "csp-ignore": 'csp, the same, deadlock="ignore"',
+    "trio-channels": "trio, a memory channel each",
+    "trio-events": "trio, an Event each",
 }
 
 
@@ -192,7 +192,9 @@ def measure_one(kind: str, count: int, limit: float = 120) -> Measured:
 def measure(effort: Effort, tell: Tell) -> Group:
     """The table of parked processes."""
     count = effort.parked
-    group = Group("parked", f"{count:,} parked, each", "ratio, see the row")
+    group = Group(
+        "parked", f"{count:,} parked processes, each: memory; time to start and finish", "ratio"
+    )
     found: dict[str, list[Measured]] = {kind: [] for kind in PROGRAMS}
     for number in range(effort.parked_repeats):
         for kind, measured in found.items():
@@ -219,7 +221,7 @@ def measure(effort: Effort, tell: Tell) -> Group:
         ours = kind.startswith("csp")  # its time is told in the rows of what it is compared with
         group.rows.append(
             Row(
-                f"{NAMES[kind]}: start and finish" + ("" if ours else " (csp's / its)"),
+                f"{NAMES[kind]}: time" + ("" if ours else " (csp's / its)"),
                 "us",
                 [seconds / count for seconds in whole[kind]],
                 None if ours else min(whole["csp"]) / min(whole[kind]),

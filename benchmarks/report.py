@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sysconfig
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -147,6 +148,8 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python optimised": "--enable-optimizations"
+        in str(sysconfig.get_config_var("CONFIG_ARGS")),
         "trio": version("trio"),
         "peers": {name: _version(name) for name in ("aiochan", "pycsp", "greenlet")},
         "path": "lending turns" if csp.run(_lends) else "trio's scheduler alone",

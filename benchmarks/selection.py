@@ -23,9 +23,7 @@ Tell = Callable[[str], object]
 
 def measure(effort: Effort, tell: Tell) -> Group:
     """The table of selections."""
-    group = Group(
-        "selection", f"Selection over {FEW} and {MANY} ready guards", "ratio, see the row"
-    )
+    group = Group("selection", f"Selection over {FEW} and {MANY} ready guards", "ratio")
     programs = {
         "and refill": on_csp.selection,
         "alone": on_csp.selection_alone,
