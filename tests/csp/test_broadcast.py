@@ -363,11 +363,12 @@ def test_a_slow_receiver_that_retires_frees_the_sender(run: Any) -> None:
 def test_a_full_receiver_that_retires_lets_all_waiting_senders_go_on(run: Any) -> None:
     async def main() -> Any:
         b = Broadcast(int, name="b", buffer=1)
-        with b.receiver() as rx, b.receiver() as full:
+        with b.sender() as tx, b.receiver() as rx, b.receiver() as full:
             async with Spawn() as spawn:
                 for number in range(3):
-                    spawn(put(b.sender(), number))
+                    spawn(put(tx.clone(), number))
                     await trio.sleep(1)
+                tx.retire()
                 got = [await rx.receive()]
                 full.retire()
                 got += [v async for v in rx]
