@@ -43,7 +43,7 @@ class BarrierCore(Core):
 
     def offering(self) -> set[Any]:
         """The members that wait, in `sync` or in a selection."""
-        members = {party.end for party in self._line()}
+        members: set[Any] = {party.end for party in self._line()}
         return members | {watch.end for watch in self._chosen_watches(members)}
 
     def _line(self) -> list[Party]:
@@ -71,7 +71,9 @@ class BarrierCore(Core):
         if not needed or self.count + selecting + 1 < needed:
             return False
         line = self._line()
-        members = {party.end for party in line} | ({member} if member is not None else set())
+        members: set[Any] = {party.end for party in line}
+        if member is not None:
+            members.add(member)
         watches = self._chosen_watches(members)
         if len(members) + len(watches) < needed:
             return False

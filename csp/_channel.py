@@ -10,7 +10,14 @@ from __future__ import annotations
 import math
 import types
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+)
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, get_origin, overload
 
@@ -72,7 +79,10 @@ class Sender(End, abc.Sender[T_contra]):
             partner = core.first
             if partner is None:
                 me = owner.driver
-                me.side, me.value, me.end, me.outcome = SEND, value, self, UNSETTLED
+                me.side = SEND
+                me.value = value
+                me.end = self
+                me.outcome = UNSETTLED
                 me.queue = core
                 me.ticket = 0
                 core.first = core.last = me
@@ -85,7 +95,7 @@ class Sender(End, abc.Sender[T_contra]):
                 await self._fail(me.outcome)
             elif partner.side == RECEIVE and partner.mode == TAKE:
                 kernel.credit -= 1
-                if kernel.clock() < kernel.deadline:
+                if kernel.clock() < kernel.deadline and core.first is partner:
                     after = partner.next
                     core.first = after
                     if after is None:
@@ -228,13 +238,32 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
     __slots__ = ()
     _side, _what = RECEIVE, "receiver"
 
-    @protected
-    async def receive(self) -> T_co:
-        """Receive the next value.
+    # plain functions that return the coroutine of `_receive`: one coroutine instead of two
+    if TYPE_CHECKING:
 
-        Cancelled = nothing was taken.  Raises EndOfChannel when all senders have retired and
-        all was received, Abandoned or Poisoned, and EndClosed if this end is not yours.
-        """
+        async def receive(self) -> T_co:
+            """Receive the next value."""
+            raise NotImplementedError
+
+        async def __anext__(self) -> T_co: ...
+
+    else:
+
+        def receive(self):
+            """Receive the next value.
+
+            Cancelled = nothing was taken.  Raises EndOfChannel when all senders have retired and
+            all was received, Abandoned or Poisoned, EndClosed if this end is not yours, TypeError
+            on a channel of calls.
+            """
+            return self._receive(False)
+
+        def __anext__(self):
+            return self._receive(True)
+
+    @protected
+    async def _receive(self, iterating: bool) -> T_co:
+        """The coroutine of `receive`, and of `async for`, which stops at the end of the channel."""
         owner = self._user
         kernel = owner.kernel
         core = self._core
@@ -248,7 +277,10 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             partner = core.first
             if partner is None:
                 me = owner.driver
-                me.side, me.mode, me.end, me.outcome = RECEIVE, TAKE, self, UNSETTLED
+                me.side = RECEIVE
+                me.mode = TAKE
+                me.end = self
+                me.outcome = UNSETTLED
                 me.queue = core
                 me.ticket = 0
                 core.first = core.last = me
@@ -260,10 +292,10 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                     value: T_co = me.value
                     me.value = None
                     return value
-                await self._fail(me.outcome)
+                return await self._long_way(self._fail(me.outcome), iterating)
             elif partner.side == SEND:
                 kernel.credit -= 1
-                if kernel.clock() < kernel.deadline:
+                if kernel.clock() < kernel.deadline and core.first is partner:
                     after = partner.next
                     core.first = after
                     if after is None:
@@ -281,7 +313,15 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                         kernel.wake(partner)
                     return given
         self._core.refuse_plain()
-        return cast(T_co, await self._take())
+        return await self._long_way(self._take(), iterating)
+
+    async def _long_way(self, taking: Coroutine[Any, Any, T_co], iterating: bool) -> T_co:
+        try:
+            return await taking
+        except EndOfChannel:
+            if iterating:
+                raise StopAsyncIteration from None
+            raise
 
     async def _take(self, mode: int = TAKE) -> Any:
         """Receive a value, or with LEASE and EXTEND the `Item` that the channel keeps of it."""
@@ -409,11 +449,9 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
     def __aiter__(self) -> Receiver[T_co]:
         return self
 
-    async def __anext__(self) -> T_co:
-        try:
-            return await self.receive()
-        except EndOfChannel:
-            raise StopAsyncIteration from None
+
+_receive: Any = cast(Any, Receiver)._receive
+_receive.__qualname__ = "Receiver.receive"  # as warnings name it
 
 
 class Channel(Generic[T]):

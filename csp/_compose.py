@@ -24,7 +24,7 @@ R6 = TypeVar("R6")
 # the operations that `Par` takes besides processes, known by their code
 _METHODS: Any = {
     Sender: ("send", "call"),
-    Receiver: ("receive",),
+    Receiver: ("_receive",),
     Alternation: ("select", "pri_select"),
     Member: ("sync",),
 }

@@ -11,6 +11,7 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from ._barrier import BarrierCore
@@ -34,7 +35,7 @@ class _Wait(NamedTuple):
     helpers: frozenset[Holder]
     needs_all: bool  # it ends only when all of them have acted: a join, a barrier
     text: str
-    where: str
+    where: Callable[[], str]
     key: int
     task: Any = None  # the trio task that waits
     children: tuple[Any, ...] = ()  # the trio tasks that a join waits for
@@ -123,7 +124,7 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
             if kernel.timed(parent):
                 free.add(parent)
             text = f"waits for `{holder.name}`"
-            wait = _Wait(frozenset([holder]), True, text, parent.place, id(holder))
+            wait = _Wait(frozenset([holder]), True, text, partial(str, parent.place), id(holder))
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
@@ -361,7 +362,8 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
     lines: dict[str, int] = {}
     for holder, of in waits.items():
         for wait in of:
-            place = f", at {wait.where}" if wait.where else ""
+            place = wait.where()
+            place = place and f", at {place}"
             line = f"  `{holder.name}` {wait.text}{place}"
             lines[line] = lines.get(line, 0) + 1
     told = [line + (f" (x {times:,})" if times > 1 else "") for line, times in lines.items()]

@@ -25,7 +25,7 @@ from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
 from ._parking import current_kernel, protected
 
-_NEVER = cast(Kernel, types.SimpleNamespace(current=None, hook=None))
+_NEVER = cast(Kernel, types.SimpleNamespace(current=None, hook=None, producing=False))
 
 
 class _Unowned(Holder):
@@ -60,7 +60,7 @@ class End:
         self._core = core
         self._given = given  # obtained as an argument or in a value: its end is a quiet one
         self._story = ""  # why it is closed
-        self._claims: list[weakref.ref[Any]] = []
+        self._claims: tuple[weakref.ref[Any], ...] = ()
         self._token: Any = None  # of the run, once it is detached
         self._last: Holder | None = None  # the owner before it was closed
         core.open_end(self._side)
@@ -84,13 +84,13 @@ class End:
 
     def _claim(self, process: Any) -> None:
         """It was given to a process that has not started: nobody waits on it any more."""
-        self._claims.append(weakref.ref(process))
+        self._claims = (*self._claims, weakref.ref(process))
         self._user = CLOSED
         self._nobody_waits()
 
     def _unclaim(self, process: Any) -> None:
         """That process starts, or never will."""
-        self._claims = [ref for ref in self._claims if ref() not in (None, process)]
+        self._claims = tuple(ref for ref in self._claims if ref() not in (None, process))
 
     def _claimants(self) -> list[Any]:
         """The processes it was given to that have not started."""
@@ -99,6 +99,14 @@ class End:
     def _is_idle(self) -> bool:
         """True if its owner made it, and neither used it nor gave it away."""
         return not self._given and self._user is CLOSED and not self._claims
+
+    def _tell_idle(self) -> None:
+        warnings.warn(
+            f"`{self._owner.name}` made a {self._what} of `{self._core.name}`, and neither used it "
+            f"nor gave it to a process",
+            ResourceWarning,
+            stacklevel=1,
+        )
 
     def _nobody_waits(self) -> None:
         woken: list[Party] = []
@@ -130,6 +138,8 @@ class End:
     def _acting(self) -> Kernel:
         """The kernel, if the caller may use this end; EndClosed or RuntimeError otherwise."""
         owner = self._owner
+        if owner.kernel.current is self._user and not owner.kernel.producing:
+            return owner.kernel
         if owner is CLOSED or owner is TRAVELLING or self._claims:
             raise EndClosed(self._why_closed())
         kernel = current_kernel()
@@ -278,7 +288,9 @@ class End:
         if self._owner is CLOSED:
             return
         ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
-        if not ending and self._owner is not TRAVELLING and not self._claims:
+        if ending and self._is_idle():
+            self._tell_idle()
+        elif not ending and self._owner is not TRAVELLING and not self._claims:
             warnings.warn(
                 f"the {self._what} of channel `{self._core.name}` was dropped without being "
                 f"retired: use `with`, or give it to a process",

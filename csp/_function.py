@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -196,13 +195,8 @@ def retire_all(holder: Holder, cause: BaseException | None) -> None:
     """The process has ended: its ends retire, with the cause if it failed."""
     for end in ends_of(holder):
         if cause is None and end._is_idle():
-            warnings.warn(
-                f"`{holder.name}` made a {end._what} of `{end._core.name}`, and neither used it nor "
-                f"gave it to a process",
-                ResourceWarning,
-                stacklevel=1,
-            )
-        end._claims.clear()
+            end._tell_idle()
+        end._claims = ()
         end._retire(cause)
 
 

@@ -154,7 +154,7 @@ class Waiting(NamedTuple):
     """A trio task of a process, for who looks for deadlocks.
 
     `party` is what it offers, None if it does not wait for an offer; `children` are the keys of
-    the trio tasks that it waits for, None if it does not; `place` is the line of user code.  `timed`:
+    the trio tasks that it waits for, None if it does not; `place()` is the line of user code.  `timed`:
     a deadline entered inside the process will end the wait.
     """
 
@@ -163,7 +163,7 @@ class Waiting(NamedTuple):
     party: Party | None
     children: tuple[Any, ...] | None
     timed: bool
-    place: str
+    place: Callable[[], str]
 
 
 HOLDER: ContextVar[Holder | None] = ContextVar("csp holder", default=None)

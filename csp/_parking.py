@@ -34,6 +34,7 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
+from functools import partial
 from typing import Any, cast
 
 import trio
@@ -427,10 +428,10 @@ class TrioKernel(Kernel):
             driver = holder.driver
             if driver is not None and driver.task is task and task.coro is driver.outer:
                 party = driver if driver.lent else None
-                place = _line_of(_frames(driver.coro))
+                place = partial(_line_of, driver.coro)
             else:
                 party = self.parked.get(task)
-                place = _line_of(task.iter_await_frames())
+                place = partial(_line_of, task.coro)
             children = None
             if nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False):
                 children = tuple(nurseries[-1].child_tasks)
@@ -480,10 +481,10 @@ def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
     return False
 
 
-def _line_of(frames: Any) -> str:
-    """file.py:line of the innermost frame of user code."""
+def _line_of(coro: Any) -> str:
+    """file.py:line of the innermost frame of user code in a parked coroutine."""
     place = ""
-    for frame, line in frames:
+    for frame, line in _frames(coro):
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package not in ("csp", "trio", "contextlib"):
             place = f"{os.path.basename(frame.f_code.co_filename)}:{line}"
@@ -519,7 +520,20 @@ def current_kernel() -> Kernel:
 
 
 def trio_kernel() -> TrioKernel:
-    """The kernel of the present trio run; RuntimeError outside of one."""
+    """The kernel of the present trio run; RuntimeError outside of one.
+
+    Remembered for each thread and run, as run variables are slow to look up.
+    """
+    runner = getattr(_RUN_CONTEXT, "runner", None)
+    known = getattr(_of_thread, "known", None)
+    if runner is not None and known is not None and known[0] is runner:
+        return cast(TrioKernel, known[1])
+    kernel = _kernel_of_run()
+    _of_thread.known = runner, kernel
+    return kernel
+
+
+def _kernel_of_run() -> TrioKernel:
     try:
         return _of_run.get()
     except LookupError:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import trio
 
@@ -50,9 +51,20 @@ def _plain(kind: Any) -> Any:
 
 
 def value_check(kind: Any, deep: bool = False) -> Check | None:
-    """A test for values of `kind`, or None when every value passes.
+    """A test for values of `kind`, or None when every value passes; made once for each type."""
+    try:
+        return _known_check(kind, cast(Any, type(kind)), deep)
+    except TypeError:  # a kind that cannot be hashed
+        return _new_check(kind, deep)
 
-    Shallow: a class, a union of classes, the outer class of a generic.  `deep` looks into
+
+@functools.lru_cache(1000)
+def _known_check(kind: Any, _: type, deep: bool) -> Check | None:
+    return _new_check(kind, deep)
+
+
+def _new_check(kind: Any, deep: bool) -> Check | None:
+    """Shallow: a class, a union of classes, the outer class of a generic.  `deep` looks into
     lists, tuples, dicts, sets and the fields of dataclasses and Structs.
     """
     kind = _plain(kind)

@@ -186,7 +186,6 @@ def test_the_steps_of_a_seq_share_one_member(run: Any) -> None:
     assert run(main) == (("done", "done"), "done")
 
 
-@pytest.mark.xfail(strict=True, reason="a send of a member that was withdrawn wakes nobody")
 def test_a_member_that_was_offered_in_vain_is_the_same_member_again(run: Any) -> None:
     async def main() -> bool:
         b = Barrier(name="b")
@@ -331,12 +330,7 @@ def test_one_alternation_offers_one_of_its_members_at_a_time(run: Any) -> None:
     "first",
     [
         "sync",
-        pytest.param(
-            "select",
-            marks=pytest.mark.xfail(
-                strict=True, reason="of two members in one selection only the last is an offer"
-            ),
-        ),
+        "select",
     ],
 )
 def test_a_selection_on_two_members_meets_whoever_offers_one_of_them(run: Any, first: str) -> None:
@@ -520,7 +514,6 @@ def test_a_poisoned_barrier_raises_poisoned_afterwards(run: Any) -> None:
     run(main)
 
 
-@pytest.mark.xfail(strict=True, reason="EndClosed, in a member that never retired")
 def test_a_process_ended_by_poison_harms_no_other_member_but_by_poison(run: Any) -> None:
     @process
     async def phases(feed: Receiver[int], member: Member) -> None:
@@ -654,7 +647,6 @@ def test_a_retired_member_may_not_be_used(run: Any) -> None:
     run(main)
 
 
-@pytest.mark.xfail(strict=True, reason="a Member fits the annotation Receiver[int]")
 def test_a_member_where_an_end_of_a_channel_is_wanted_is_a_wiring_error(run: Any) -> None:
     @process
     async def wants(feed: Receiver[int]) -> None:

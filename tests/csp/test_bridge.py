@@ -333,7 +333,6 @@ def test_after_the_run_a_thread_is_told_that_it_is_over(run: Any) -> None:
         from_thread.receive(rx)
 
 
-@pytest.mark.xfail(strict=True, reason="trio.Cancelled in a thread whose run ends while it waits")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_thread_that_waits_when_the_run_ends_is_told_that_it_is_over(run: Any) -> None:
     found: list[Any] = []
@@ -599,7 +598,6 @@ def test_the_handler_before_is_back_afterwards(run: Any, handled: list[int], way
 
 
 @signals
-@pytest.mark.xfail(strict=True, reason="the end of its owner does not unregister a signal guard")
 def test_a_process_that_is_cancelled_leaves_the_signal(run: Any, handled: list[int]) -> None:
     before = signal.getsignal(signal.SIGUSR1)
 
@@ -619,7 +617,6 @@ def test_a_process_that_is_cancelled_leaves_the_signal(run: Any, handled: list[i
 
 
 @signals
-@pytest.mark.xfail(strict=True, reason="TrioInternalError: the listener had not started")
 def test_an_alternation_closed_at_once_harms_nobody(run: Any, handled: list[int]) -> None:
     async def main() -> str:
         with Alternation(Signal(signal.SIGUSR1), Timeout(0)) as alternation:
@@ -687,7 +684,6 @@ def test_wrong_signals_are_refused(numbers: Any, error: Any) -> None:
 
 
 @signals
-@pytest.mark.xfail(strict=True, reason="TrioInternalError: the listener had not started")
 def test_a_signal_that_cannot_be_caught_fails_the_selection_and_nothing_else(
     run: Any, handled: list[int]
 ) -> None:

@@ -799,9 +799,6 @@ def test_an_alternation_with_both_ends_sends_if_its_own_buffer_has_room(run: Any
     assert run(main) == [True, False, True, False]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an offer that its own receiver blocks stands in the way of other senders"
-)
 def test_an_offer_blocked_by_its_own_receiver_blocks_no_other_sender(run: Any) -> None:
     async def main() -> Any:
         b, got = Broadcast(int, name="b"), list[Any]()
@@ -825,9 +822,6 @@ def test_an_offer_blocked_by_its_own_receiver_blocks_no_other_sender(run: Any) -
     assert run(main) == [2, (True, 2)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="one selection counts as a partner for two ports: a value is lost"
-)
 def test_one_selection_on_two_receivers_is_a_partner_for_one_of_them_only(run: Any) -> None:
     async def main() -> None:
         b = Broadcast(int, name="b")
@@ -1033,7 +1027,6 @@ def test_a_deep_check_looks_into_the_value(run: Any) -> None:
     run(main)
 
 
-@pytest.mark.xfail(strict=True, reason="Broadcast[...]() makes a Channel")
 def test_a_subscripted_broadcast_is_a_broadcast(run: Any) -> None:
     async def main() -> Any:
         b: Any = Broadcast[int | str](name="b", buffer=2)
@@ -1089,7 +1082,6 @@ def test_an_end_of_the_wrong_type_or_direction_is_a_wiring_error(run: Any) -> No
     run(main)
 
 
-@pytest.mark.xfail(strict=True, reason="a Broadcast given where an end is wanted is not noticed")
 def test_a_broadcast_given_where_an_end_is_wanted_is_a_wiring_error(run: Any) -> None:
     async def main() -> None:
         b: Any = Broadcast(int, name="b")
@@ -1099,7 +1091,6 @@ def test_a_broadcast_given_where_an_end_is_wanted_is_a_wiring_error(run: Any) ->
     run(main)
 
 
-@pytest.mark.xfail(strict=True, reason="false Deadlock: a Broadcast given away counts as main's")
 def test_a_process_that_was_given_a_broadcast_may_make_a_sender_later(run: Any) -> None:
     @process
     async def late(b: Broadcast[int]) -> None:
@@ -1114,7 +1105,6 @@ def test_a_process_that_was_given_a_broadcast_may_make_a_sender_later(run: Any) 
     assert run(main) == (None, [1])
 
 
-@pytest.mark.xfail(strict=True, reason="a Broadcast of calls fails at the first call, unclear how")
 def test_a_broadcast_of_calls_is_refused_when_it_is_made() -> None:
     with pytest.raises(TypeError):
         Broadcast(csp.Call[int, int], name="b")
