@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, get_origin, overload
 
@@ -17,6 +18,7 @@ from ._call import Call
 from ._cargo import find
 from ._channel import Receiver, Sender, Typed, as_buffer
 from ._core import Core
+from ._end import Statistics
 from ._errors import ChannelTypeError, EndClosed
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, FAILED, OFFER, RECEIVE, SEND, Item, Party, Selector, Watch
@@ -216,6 +218,15 @@ class BroadcastReceiver(Receiver[T_co]):
     def extended(self) -> Any:
         """Not on a broadcast: raises TypeError, as no sender could wait for all blocks."""
         raise TypeError(f"broadcast `{self._core.name}` has no extended rendezvous: use `lease()`")
+
+    def statistics(self) -> Statistics:
+        """The numbers of its port, and of the senders."""
+        hub = cast(Port, self._core).hub
+        return dataclasses.replace(
+            super().statistics(),
+            open_send_channels=hub.ends[SEND],
+            tasks_waiting_send=hub.waiting(SEND),
+        )
 
     def _duplicate(self) -> Self:
         port = cast(Port, self._core)

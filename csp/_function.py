@@ -92,7 +92,7 @@ class Called(Process[R_co]):
 
     def _copy(self) -> Process[R_co]:
         args, kwargs = map_ends((self._args, self._kwargs), _another, (End, Process))
-        return Called(self._of, args, kwargs, self.place)
+        return Called(self._of, args, kwargs, self.place).named(self.name)
 
     def _take(self, holder: Holder) -> tuple[Any, Any]:
         """The arguments, with new handles owned by `holder`."""
@@ -127,7 +127,7 @@ class Called(Process[R_co]):
         args, kwargs = self._take(holder)
         token = HOLDER.set(holder)
         if kernel.hook is not None:
-            kernel.tell("started", detail=self.place)
+            kernel.tell("started", detail=self.place, of=holder)
         try:
             body = holder.body = self._of.function(*args, **kwargs)
             del args, kwargs
@@ -140,7 +140,7 @@ class Called(Process[R_co]):
         finally:
             retire_all(holder, None)
             if kernel.hook is not None:
-                kernel.tell("ended")
+                kernel.tell("ended", of=holder)
             HOLDER.reset(token)
         return self._value
 

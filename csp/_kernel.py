@@ -203,10 +203,18 @@ class Kernel(ABC):
         """The holder that acts now: the running process, or the one whose nursery we are in."""
         return self.current or HOLDER.get()
 
-    def tell(self, kind: Kind, channel: str = "", side: str = "", detail: str = "") -> None:
-        """Report an event to the hook; called only while there is one."""
+    def tell(
+        self,
+        kind: Kind,
+        channel: str = "",
+        side: str = "",
+        detail: str = "",
+        *,
+        of: Holder | None = None,
+    ) -> None:
+        """Report an event of who acts, or of `of`, to the hook; called only while there is one."""
         if self.hook is not None:
-            holder = self.holder()
+            holder = of or self.holder()
             name = holder.path() if holder is not None else ""
             self.hook(Event(kind, name, channel, side, detail, self.now()))
 

@@ -47,13 +47,14 @@ class Dropped:
 
 
 class Stream(Buffer):
-    """Keeps the newest records of a `kept` buffer's size, and counts what it drops."""
+    """Keeps the newest or the first records, and counts what it drops, where they would stand."""
 
-    __slots__ = ("dropped",)
+    __slots__ = ("dropped", "newest")
 
-    def __init__(self, size: float, /) -> None:
+    def __init__(self, size: float, /, *, newest: bool = True) -> None:
         super().__init__(size)
-        self.dropped = 0
+        self.dropped: int = 0
+        self.newest = newest
         self.values: deque[Any] = deque()
 
     @property
@@ -62,17 +63,22 @@ class Stream(Buffer):
         return False
 
     def put(self, value: Any) -> Any:
-        """Store a record, dropping the oldest when there is no room."""
-        dropped = None
-        if len(self.values) >= self.size:
-            dropped = self.values.popleft()
-            self.dropped += 1
+        """Store a record; returns the one that was dropped for it, or None."""
+        if len(self.values) < self.size:
+            self.values.append(value)
+            return None
+        self.dropped += 1
+        if not self.newest:
+            return value
         self.values.append(value)
-        return dropped
+        return self.values.popleft()
 
     def get(self) -> Any:
-        """The oldest record, or first a `Dropped`."""
-        if self.dropped:
+        """The oldest record; a `Dropped` before the newest ones, behind the first ones."""
+        if self.dropped and (self.newest or not self.values):
             count, self.dropped = self.dropped, 0
             return Dropped(count)
         return self.values.popleft()
+
+    def __len__(self) -> int:
+        return len(self.values) + bool(self.dropped)

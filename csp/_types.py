@@ -127,8 +127,14 @@ def _fields_check(cls: Any) -> Check | None:
         hints = typing.get_type_hints(cls)
     except Exception:  # an annotation that cannot be evaluated is not checked
         return None
-    checks = [(name, value_check(hints[name], True)) for name in names if name in hints]
-    return lambda value: all(check is None or check(getattr(value, name)) for name, check in checks)
+    checks: list[tuple[str, Check | None]] = []
+
+    def check(value: Any) -> bool:
+        if not checks:  # made when first used: a type may hold itself
+            checks.extend((name, value_check(hints[name], True)) for name in names if name in hints)
+        return all(check is None or check(getattr(value, name)) for name, check in checks)
+
+    return check
 
 
 def _anything(value: object) -> bool:

@@ -24,7 +24,11 @@ def _add(kernel: Kernel, callback: Callable[[Event], object]) -> None:
 
 
 def _remove(kernel: Kernel, callback: Callable[[Event], object]) -> None:
-    kernel.hooks = tuple(hook for hook in kernel.hooks if hook is not callback)
+    hooks = list(kernel.hooks)
+    hooks.reverse()  # of two alike the one added last
+    if callback in hooks:
+        hooks.remove(callback)
+    kernel.hooks = tuple(reversed(hooks))
     kernel.hook = _dispatch(kernel.hooks)
 
 
@@ -81,17 +85,17 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
         raise TypeError(f"observers never make others wait: use Sliding(n), not {buffer!r}")
     channel: Channel[Any] = Channel(Event | Dropped, name="observed", buffer=1)
     core = channel._core
-    core.buffer = Stream(buffer.size)
+    core.buffer = Stream(buffer.size, newest=not isinstance(buffer, Dropping))
     core.carries = False
     core.open_end(SEND)
-    receiver = channel.receiver()
+    receiver, path = channel.receiver(), core.path()
 
     def tell(event: Event) -> None:
         if not core.ends[RECEIVE]:
             _remove(kernel, tell)
             return
         holder = kernel.holder()
-        if holder is not None and _holds(holder, core):
+        if event.channel == path or (holder is not None and _holds(holder, core)):
             return
         party, woken = Party(), cast("list[Party]", [])
         party.value = event

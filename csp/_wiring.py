@@ -87,6 +87,8 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
     if made and (wants_sender or wants_receiver):
         end = made[-1] if len(made) == 1 or wants_receiver else made[0]
         return f"not a {type(value).__name__}: write `{value.name}.{end}()`"
+    if made == ("member",) and hasattr(outer, "sync"):
+        return f"not a Barrier: write `{value.name}.member()`"
     if not made and hasattr(value, "sync") and (wants_sender or wants_receiver):
         return f"but was given the member of barrier `{value.channel_name}`"
     if not isinstance(value, (Sender, Receiver)):

@@ -157,12 +157,8 @@ def test_processes_and_channels_are_named_by_their_place(run: Any) -> None:
 
 @pytest.mark.parametrize("way", ["await", "Seq"])
 def test_a_process_run_in_the_place_of_its_parent_is_told_by_its_own_name(
-    lend: bool, way: str, request: pytest.FixtureRequest
+    lend: bool, way: str
 ) -> None:
-    if lend:
-        reason = "a process stepped by its parent's trio task starts and ends in the parent's name"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
     async def main() -> Any:
         seen: list[Event] = []
         with on_event(seen.append):
@@ -173,7 +169,6 @@ def test_a_process_run_in_the_place_of_its_parent_is_told_by_its_own_name(
     assert csp.run(main, lend=lend) == [name, name]
 
 
-@pytest.mark.xfail(strict=True, reason="copies lose the name that was given with `named`")
 def test_the_copies_of_a_named_process_have_its_name(run: Any) -> None:
     async def main() -> Any:
         seen: list[Event] = []
@@ -440,7 +435,6 @@ def test_hooks_may_end_in_any_order(run: Any) -> None:
     assert run(main) == (0, 2, None)
 
 
-@pytest.mark.xfail(strict=True, reason="the end of the inner block removes the outer's hook too")
 def test_one_hook_may_be_set_twice(run: Any) -> None:
     async def main() -> int:
         seen: list[Event] = []
@@ -623,7 +617,6 @@ def test_an_unlimited_buffer_drops_nothing(run: Any) -> None:
     assert [event.kind for event in seen] == ["started", "ended"] * 2000
 
 
-@pytest.mark.xfail(strict=True, reason="Dropping keeps the newest records, as Sliding does")
 def test_a_dropping_buffer_keeps_the_first_and_says_what_follows_is_missing(run: Any) -> None:
     async def main() -> Any:
         with observe(buffer=Dropping(2)) as events:
@@ -707,7 +700,6 @@ def test_observe_works_under_a_plain_trio_run() -> None:
     assert trio.run(main) == ["started", "ended"]
 
 
-@pytest.mark.xfail(strict=True, reason="reading a record makes another one, without end")
 def test_reading_the_stream_in_a_plain_trio_task_is_no_event() -> None:
     async def main() -> Any:
         with observe() as events:
