@@ -92,7 +92,8 @@ class Called(Process[R_co]):
 
     def _copy(self) -> Process[R_co]:
         args, kwargs = map_ends((self._args, self._kwargs), _another, (End, Process))
-        return Called(self._of, args, kwargs, self.place).named(self.name)
+        copy: Process[R_co] = Called(self._of, args, kwargs, self.place)
+        return copy.named(self.name)
 
     def _take(self, holder: Holder) -> tuple[Any, Any]:
         """The arguments, with new handles owned by `holder`."""
