@@ -9,7 +9,7 @@ from typing import Any
 
 from . import abc
 from ._core import Core
-from ._end import End
+from ._end import CLOSED, End
 from ._errors import EndClosed
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, SEND, Party, Watch
@@ -100,9 +100,21 @@ class Member(End, abc.Guard["Member", None]):
     <member of start>
     """
 
-    __slots__ = ()
+    __slots__ = ("_stands_for",)
     _side, _what = SEND, "member"
     _core: BarrierCore
+    _stands_for: Member  # that of a later step of a `Seq`, which does not count meanwhile
+
+    def _step_aside(self, new: Any) -> None:
+        """There is one member, in whatever step."""
+        new._stands_for = self
+        self._core.ends[SEND] -= 1
+
+    def _retire(self, cause: BaseException | None = None) -> None:
+        later = getattr(self, "_stands_for", None)
+        if later is not None and later._owner is not CLOSED and self._owner is not CLOSED:
+            self._core.ends[SEND] += 1
+        super()._retire(cause)
 
     @protected
     async def sync(self) -> None:

@@ -15,10 +15,40 @@ from typing import Any, TypeVar
 import trio
 
 from ._channel import Receiver, Sender
+from ._kernel import Kernel
 from ._offer import COMMITTED, Party, Watch
 from ._parking import current_kernel
 
 T = TypeVar("T")
+
+
+class _Listener:
+    """The only one in its run that listens to a signal, for all guards that wait for it."""
+
+    def __init__(self, number: int, kernel: Kernel) -> None:
+        self.guards: list[Arrivals] = []
+        self._number, self._kernel = number, kernel
+        self._open = ExitStack()
+        batches = self._open.enter_context(trio.open_signal_receiver(number))
+        kernel.listeners[number] = self
+        self._scope = kernel.spawn(lambda: self._listen(batches))
+
+    async def _listen(self, batches: Any) -> None:
+        if self._kernel.listeners.get(self._number) is not self:  # closed before it could begin
+            return
+        try:
+            async for number in batches:
+                for guard in self.guards:
+                    guard.arrived(number)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """The signal does again what it did before."""
+        if self._kernel.listeners.get(self._number) is self:
+            del self._kernel.listeners[self._number]
+        self._open.close()
+        self._scope.cancel()
 
 
 class Arrivals:
@@ -26,29 +56,32 @@ class Arrivals:
 
     def __init__(self, signals: tuple[int, ...], watch: Watch) -> None:
         self.pending: deque[int] = deque()
-        self._watch = watch
-        self._open = ExitStack()
-        self._closed = False
-        batches = self._open.enter_context(trio.open_signal_receiver(*signals))
-        self._listener = current_kernel().spawn(lambda: self._listen(batches))
-
-    async def _listen(self, batches: Any) -> None:
-        if self._closed:  # before it could begin
-            return
+        self._watch, self._kernel = watch, current_kernel()
+        self._listeners: list[_Listener] = []
         try:
-            async for number in batches:
-                self.pending.append(number)
-                woken: list[Party] = []
-                self._watch.settle(COMMITTED, woken)
-                current_kernel().wake_all(woken)
-        finally:
-            self._open.close()
+            for number in dict.fromkeys(signals):
+                known = self._kernel.listeners.get(number)
+                listener: _Listener = known or _Listener(number, self._kernel)
+                listener.guards.append(self)
+                self._listeners.append(listener)
+        except BaseException:
+            self.close()
+            raise
+
+    def arrived(self, number: int) -> None:
+        """One more."""
+        self.pending.append(number)
+        woken: list[Party] = []
+        self._watch.settle(COMMITTED, woken)
+        self._kernel.wake_all(woken)
 
     def close(self) -> None:
-        """The signals do again what they did before."""
-        self._closed = True
-        self._open.close()
-        self._listener.cancel()
+        """Listen no more; with the last guard the signals do again what they did before."""
+        for listener in self._listeners:
+            listener.guards.remove(self)
+            if not listener.guards:
+                listener.close()
+        self._listeners = []
 
 
 def _run(function: Any, end: Any, *args: Any) -> Any:

@@ -91,6 +91,8 @@ class Sender(End, abc.Sender[T_contra]):
                 finally:
                     me.value = me.end = None
                 if me.outcome is COMMITTED:
+                    if kernel.hook is not None:  # an observer that came meanwhile
+                        kernel.tell("committed", core.path(), "send")
                     return
                 await self._fail(me.outcome)
             elif partner.side == RECEIVE and partner.mode == TAKE:
@@ -291,6 +293,8 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
                 if me.outcome is COMMITTED:
                     value: T_co = me.value
                     me.value = None
+                    if kernel.hook is not None:
+                        kernel.tell("committed", core.path(), "receive")
                     return value
                 return await self._long_way(self._fail(me.outcome), iterating)
             elif partner.side == SEND:

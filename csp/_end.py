@@ -166,6 +166,9 @@ class End:
         """Another handle of the same end, as received by `owner`."""
         return type(self)(self._core, owner, given=True)
 
+    def _step_aside(self, new: Any) -> None:
+        """`new` has it in this step of a `Seq`, a later step has it after that; both count."""
+
     def _leave(self, story: str) -> None:
         """This handle is closed, and counts no more; another one stands for it."""
         if self._owner is CLOSED:

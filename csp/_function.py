@@ -101,7 +101,9 @@ class Called(Process[R_co]):
         def take(end: End) -> End:
             end._unclaim(self)
             new = end._twin(holder)
-            if not end._claims:  # else a later step has it after us
+            if end._claims:  # a later step has it after us
+                end._step_aside(new)
+            else:
                 end._leave(
                     f"you gave `{end._core.name}`'s {end._what} to `{self.name}` at {self.place}; "
                     f"`.clone()` it to keep one"

@@ -182,6 +182,7 @@ class Kernel(ABC):
         "hook",
         "hooks",
         "judge",
+        "listeners",
         "producing",
         "ready",
     )
@@ -197,6 +198,7 @@ class Kernel(ABC):
         self.holders: set[Holder] = set()  # the running processes
         self.background: set[Any] = set()  # the trio tasks whose end nobody waits for
         self.judge: Callable[[bool, float], object] | None = None  # looks for deadlocks
+        self.listeners: dict[int, Any] = {}  # to signals, by number
         self.producing: bool = False  # a `produce` runs: nothing may communicate
 
     def holder(self) -> Holder | None:

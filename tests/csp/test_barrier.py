@@ -176,7 +176,6 @@ def test_a_member_travels_in_a_value(run: Any) -> None:
     assert run(main) == "met"
 
 
-@pytest.mark.xfail(strict=True, reason="a member claimed by two steps counts twice: a hang")
 def test_the_steps_of_a_seq_share_one_member(run: Any) -> None:
     async def main() -> Any:
         b = Barrier(name="b")

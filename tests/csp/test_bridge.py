@@ -516,7 +516,6 @@ def test_two_signal_guards_in_one_alternation_are_told_apart(run: Any, handled: 
 
 
 @signals
-@pytest.mark.xfail(strict=True, reason="only the alternation opened last gets a signal")
 def test_two_alternations_both_get_a_signal(run: Any, handled: list[int]) -> None:
     async def main() -> Any:
         got: list[int] = []
@@ -537,7 +536,6 @@ def test_two_alternations_both_get_a_signal(run: Any, handled: list[int]) -> Non
 
 
 @signals
-@pytest.mark.xfail(strict=True, reason="handlers are restored in the order of closing")
 def test_closing_in_any_order_restores_the_first_handler(run: Any, handled: list[int]) -> None:
     async def main() -> None:
         one = Alternation(Signal(signal.SIGUSR1), Timeout(0.001))

@@ -232,3 +232,75 @@ async def test_processes_run_inside_a_pytest_trio_test() -> None:
     channel = Channel(int, name="c")
     values = await Par(numbers(channel.sender(), 100), total(channel.receiver()))
     assert values == (None, 4950)
+
+
+def test_a_process_whose_task_got_another_coroutine_is_left_to_it() -> None:
+    """As greenback does: whoever steps the trio task now must see its traps, not our parks."""
+    seen: list[Any] = []
+
+    def shim(inner: Any) -> Any:
+        value = yield
+        while True:
+            try:
+                message = inner.send(value)
+            except StopIteration as stop:
+                return stop.value
+            seen.append(message)
+            value = yield message
+
+    @process
+    async def replaced(feed: Receiver[int]) -> list[int]:
+        task: Any = trio.lowlevel.current_task()
+        outer = shim(task.coro)
+        next(outer)
+        task.coro = outer
+        await trio.lowlevel.checkpoint()
+        return [number async for number in feed]
+
+    @process
+    async def put(out: Sender[int]) -> None:
+        for number in range(5):
+            await out.send(number)
+
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        return (await Par(replaced(channel.receiver()), put(channel.sender())))[0]
+
+    assert csp.run(main, lend=True) == [0, 1, 2, 3, 4]
+    assert seen
+    assert all(type(message).__module__.startswith("trio.") for message in seen)
+
+
+def test_a_task_step_instrument_that_comes_later_ends_the_lending() -> None:
+    class Watching(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            """Would miss lent steps."""
+
+    @process
+    async def echo(feed: Receiver[int], out: Sender[int]) -> None:
+        async for number in feed:
+            await out.send(number)
+
+    @process
+    async def ask(out: Sender[int], feed: Receiver[int]) -> list[int]:
+        kernel: Any = current_kernel()
+        lent: list[int] = []
+        for watched in (False, True):
+            if watched:
+                trio.lowlevel.add_instrument(Watching())
+                await trio.lowlevel.checkpoint()
+            before = kernel.lent_steps
+            for number in range(50):
+                await out.send(number)
+                assert await feed.receive() == number
+            lent.append(kernel.lent_steps - before)
+        return lent
+
+    async def main() -> Any:
+        there, back = Channel(int, name="there"), Channel(int, name="back")
+        network = Par(ask(there.sender(), back.receiver()), echo(there.receiver(), back.sender()))
+        return (await network)[0]
+
+    lent, watched = csp.run(main, lend=True)
+    assert lent > 20
+    assert watched == 0

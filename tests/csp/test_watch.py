@@ -355,12 +355,7 @@ def test_a_call_is_told_on_both_sides(run: Any) -> None:
 @pytest.mark.parametrize(
     "lend_",
     [
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="who parked on the hot path tells nothing when it commits"
-            ),
-        ),
+        True,
         False,
     ],
 )
