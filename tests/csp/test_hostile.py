@@ -31,10 +31,6 @@ from csp.lowlevel import on_event
 T = TypeVar("T")
 
 
-def fault(reason: str) -> Any:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 def run(main: Any, **options: Any) -> Any:
     """In a clock that runs fast but never jumps: trio goes idle, so deadlocks are looked for."""
     return csp.run(main, clock=MockClock(rate=50), **options)
