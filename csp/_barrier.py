@@ -5,7 +5,7 @@ Invariant: whenever every member offers, all of them have been woken.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from . import abc
 from ._core import Core
@@ -176,7 +176,7 @@ class Barrier:
     ['off', 'off', 'off']
     """
 
-    __csp_channel__ = ("member",)
+    __csp_channel__: ClassVar[tuple[str, ...]] = ("member",)
 
     def __init__(self, *, name: str = "") -> None:
         self._core = BarrierCore(name or place_of_caller(), HOLDER.get())

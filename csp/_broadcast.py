@@ -11,7 +11,18 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, get_origin, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    get_origin,
+    overload,
+)
 
 from ._buffers import Buffer
 from ._call import Call
@@ -302,7 +313,7 @@ class Broadcast(Generic[T]):
         self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
         self._core.channel = weakref.ref(self)
 
-    __csp_channel__ = ("sender", "receiver")
+    __csp_channel__: ClassVar[tuple[str, ...]] = ("sender", "receiver")
 
     def __class_getitem__(cls, kind: Any) -> Any:
         return super().__class_getitem__(kind) if isinstance(kind, TypeVar) else Typed(cls, (kind,))  # type: ignore[misc]

@@ -19,7 +19,17 @@ from collections.abc import (
     Iterable,
 )
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, get_origin, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    TypeVar,
+    cast,
+    get_origin,
+    overload,
+)
 
 import trio
 
@@ -472,7 +482,7 @@ class Channel(Generic[T]):
     <Channel jobs of int>
     """
 
-    __csp_channel__ = (
+    __csp_channel__: ClassVar[tuple[str, ...]] = (
         "sender",
         "receiver",
     )  # known by this to the wiring check, which stands above

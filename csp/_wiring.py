@@ -74,8 +74,9 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
     if origin is typing.Annotated:
         return _problem(value, args[0], bounds)
     if origin in (Union, types.UnionType):
-        problems = [_problem(value, part, _copy(bounds)) for part in args]
-        return None if None in problems else problems[0]
+        parts = [part for part in args if part not in (None, type(None))]  # an end is not None
+        problems = [_problem(value, part, _copy(bounds)) for part in parts]
+        return None if None in problems or not problems else problems[0]
     if isinstance(value, (list, tuple, dict)):
         return _problem_inside(cast(Any, value), args, bounds)
     outer = origin if origin is not None else hint
@@ -89,13 +90,16 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
         return f"not a {type(value).__name__}: write `{value.name}.{end}()`"
     if made == ("member",) and hasattr(outer, "sync"):
         return f"not a Barrier: write `{value.name}.member()`"
-    if not made and hasattr(value, "sync") and (wants_sender or wants_receiver):
+    is_member = hasattr(value, "sync") and hasattr(value, "channel_name")
+    if is_member and (wants_sender or wants_receiver):
         return f"but was given the member of barrier `{value.channel_name}`"
     if not isinstance(value, (Sender, Receiver)):
         return None
     what = "Sender" if isinstance(value, Sender) else "Receiver"
     given = f"{what}[{describe(value.type)}] of channel `{value.channel_name}`"
     if wants_sender != wants_receiver and not isinstance(value, outer):
+        return f"but was given the {given}"
+    if not (wants_sender or wants_receiver) and _is_no(cast(Any, value), cast(Any, outer)):
         return f"but was given the {given}"
     if not args or wants_sender == wants_receiver:
         return None
@@ -104,6 +108,11 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
     else:
         fits = assignable(args[0], value.type, bounds)
     return None if fits else f"but was given the {given}"
+
+
+def _is_no(value: object, cls: type) -> bool:
+    """True if an end is certainly no `cls`; protocols are not looked into."""
+    return not getattr(cls, "_is_protocol", False) and not isinstance(value, cls)
 
 
 def _problem_inside(value: Any, args: tuple[Any, ...], bounds: Bounds) -> str | None:
