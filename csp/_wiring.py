@@ -110,9 +110,14 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
     return None if fits else f"but was given the {given}"
 
 
-def _is_no(value: object, cls: type) -> bool:
+def _is_no(value: object, cls: Any) -> bool:
     """True if an end is certainly no `cls`; protocols are not looked into."""
-    return not getattr(cls, "_is_protocol", False) and not isinstance(value, cls)
+    if cls is Any or getattr(cls, "_is_protocol", False):
+        return False
+    try:
+        return not isinstance(value, cls)
+    except TypeError:  # a class that cannot be asked
+        return False
 
 
 def _problem_inside(value: Any, args: tuple[Any, ...], bounds: Bounds) -> str | None:
