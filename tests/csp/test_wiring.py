@@ -88,7 +88,7 @@ async def either(number: int | str) -> None: ...
 
 @process
 async def anything(
-    what: object, guard: csp.abc.Guard[Any, Any], feed: AsyncIterable[int]
+    what: object, any_: Any, guard: csp.abc.Guard[Any, Any], feed: AsyncIterable[int]
 ) -> None: ...
 
 
@@ -135,7 +135,7 @@ GOOD = [
     lambda: bare(rx(str)),
     lambda: free(rx(str), tx(int)),
     lambda: members(Barrier(name="b").member()),
-    lambda: anything(rx(int), rx(int), rx(int)),
+    lambda: anything(rx(int), tx(int), rx(int), rx(int)),
 ]
 
 
