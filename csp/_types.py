@@ -30,6 +30,8 @@ def describe(kind: Any) -> str:
     if kind is None or kind is type(None):
         return "None"
     origin = get_origin(kind)
+    if origin is typing.Annotated:
+        return describe(get_args(kind)[0])
     if origin in (Union, types.UnionType):
         return " | ".join(describe(part) for part in get_args(kind))
     if origin is not None and isinstance(origin, type):
