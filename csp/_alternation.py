@@ -140,10 +140,10 @@ class Alternation(Generic[E_co, V_co]):
 
     # --- registration ----------------------------------------------------------------------
 
-    def _register(self, kernel: Kernel) -> None:
+    def _register(self) -> None:
         for i, slot in enumerate(self._slots):
             try:
-                slot.register(kernel)
+                slot.register()
             except BaseException:
                 for earlier in self._slots[:i]:
                     earlier.unregister()
@@ -203,7 +203,7 @@ class Alternation(Generic[E_co, V_co]):
         try:
             checkpoint = await kernel.before()
             if not self._registered:
-                self._register(kernel)
+                self._register()
             return await self._selection(kernel, fair, loop, checkpoint)
         except ChannelEnded:
             await kernel.cancel_point()

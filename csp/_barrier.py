@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from . import abc
-from ._core import Core
+from ._core import Joint
 from ._end import CLOSED, End
 from ._errors import EndClosed
 from ._kernel import HOLDER, Holder
@@ -17,7 +17,7 @@ from ._parking import current_kernel, protected
 from ._places import place_of_caller
 
 
-class BarrierCore(Core):
+class BarrierCore(Joint):
     """A barrier as its members see it: those who wait stand in the waiting list."""
 
     __slots__ = ("count",)
@@ -36,23 +36,10 @@ class BarrierCore(Core):
         self.count -= 1
         super().unlink(party)
 
-    def watch(self, watch: Watch) -> None:
-        """A guard; whoever selects looks at it each time, as many others decide if it is ready."""
-        super().watch(watch)
-        watch.selector.mutual |= watch.bit
-
     def offering(self) -> set[Any]:
         """The members that wait, in `sync` or in a selection."""
-        members: set[Any] = {party.end for party in self._line()}
+        members: set[Any] = {party.end for party in self.line()}
         return members | {watch.end for watch in self._chosen_watches(members)}
-
-    def _line(self) -> list[Party]:
-        found: list[Party] = []
-        party = self.first
-        while party is not None:
-            found.append(party)
-            party = party.next
-        return found
 
     def _chosen_watches(self, members: set[Any]) -> list[Watch]:
         """Of each waiting selection one guard, as it can offer one member, that is not in `members`."""
@@ -70,7 +57,7 @@ class BarrierCore(Core):
         selecting = len(self.watches[SEND]) if self.watches is not None else 0
         if not needed or self.count + selecting + 1 < needed:
             return False
-        line = self._line()
+        line = self.line()
         members: set[Any] = {party.end for party in line}
         if member is not None:
             members.add(member)

@@ -28,11 +28,11 @@ from ._buffers import Buffer
 from ._call import Call
 from ._cargo import find
 from ._channel import Receiver, Sender, Typed, as_buffer
-from ._core import Core
+from ._core import Core, Joint
 from ._end import Statistics
 from ._errors import ChannelTypeError, EndClosed
 from ._kernel import HOLDER, Holder
-from ._offer import COMMITTED, FAILED, OFFER, RECEIVE, SEND, Item, Party, Selector, Watch
+from ._offer import COMMITTED, OFFER, RECEIVE, SEND, Item, Party, Selector, Watch
 from ._places import place_of_caller
 from ._rendezvous import Woken, ticket_of
 
@@ -43,21 +43,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class _Joint(Core):
-    """A core whose guards many decide: whoever selects looks at them each time."""
-
-    __slots__ = ()
-
-    def _review(self) -> None:
-        self.quick = False
-
-    def watch(self, watch: Watch) -> None:
-        """A guard."""
-        super().watch(watch)
-        watch.selector.mutual |= watch.bit
-
-
-class Hub(_Joint):
+class Hub(Joint):
     """Where the senders wait."""
 
     __slots__ = ("ports",)
@@ -65,7 +51,7 @@ class Hub(_Joint):
     def __init__(self, kind: Any, name: str, deep: bool, maker: Holder | None) -> None:
         super().__init__(kind, name, deep=deep, maker=maker)
         self.ports: list[Port] = []
-        self.quick = self.carries = False
+        self.carries = False
 
     def takes(self, sender: Party | None = None, arriving: Port | None = None) -> bool:
         """True if every port would take the value of `sender`, `arriving` in any case."""
@@ -110,19 +96,10 @@ class Hub(_Joint):
                 break
         else:
             return False
-        if isinstance(partner, Party):
-            self.unlink(partner)
-            sender, value = partner, partner.value
-        else:
-            try:
-                value = partner.selector.produce(partner)
-            except BaseException as error:  # the offerer's own error: its select raises it
-                sender = partner.choose()
-                sender.outcome, sender.value = FAILED, error
-                woken.append(sender)
-                return self.deliver(woken, arriving, me)
-            sender = partner.choose()
-            sender.mode, sender.value = OFFER, value
+        sent = self._take_from(partner, woken)
+        if sent is None:
+            return self.deliver(woken, arriving, me)
+        sender, value = sent
         sender.outcome = COMMITTED
         woken.append(sender)
         self._spread(value, woken, arriving)
@@ -132,14 +109,10 @@ class Hub(_Joint):
 
     def _senders(self, me: Party | None) -> list[Party | Watch]:
         """Who waits to send, in order of arrival, but `me`."""
-        line: list[Party | Watch] = []
-        party = self.first
-        while party is not None:
-            line.append(party)
-            party = party.next
         watches = self.watches[SEND] if self.watches is not None else []
-        line += [watch for watch in watches if watch.waits(me)]
-        return sorted(line, key=lambda at: at.ticket if isinstance(at, Party) else ticket_of(at))
+        waiting: list[Party | Watch] = [*self.line()]
+        waiting += [watch for watch in watches if watch.waits(me)]
+        return sorted(waiting, key=lambda at: at.ticket if isinstance(at, Party) else ticket_of(at))
 
     def _spread(self, value: Any, woken: Woken, but: Port | None = None) -> None:
         for port in self.ports:
@@ -171,7 +144,7 @@ class Hub(_Joint):
                 Core.kill(port, reason, who, woken)
 
 
-class Port(_Joint):
+class Port(Joint):
     """Where one receiver waits."""
 
     __slots__ = ("hub",)
@@ -182,7 +155,7 @@ class Port(_Joint):
         self.channel, self.causes = hub.channel, hub.causes
         self.gone[SEND] = hub.gone[SEND]
         self.poison = hub.poison
-        self.quick = self.carries = False
+        self.carries = False
         hub.open_end(RECEIVE)
         hub.ports.append(self)
 

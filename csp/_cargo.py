@@ -101,7 +101,8 @@ def find(value: Any, of: Any = End) -> list[Any]:
         if issubclass(kind, of):
             found.append(at)
         elif hasattr(kind, "_map_ends"):
-            at._map_ends(note)
+            if _are_ends(of):
+                at._map_ends(note)
         elif id(at) not in seen and (inside := _inside(at, kind)):
             seen.add(id(at))
             pending.extend(inside)

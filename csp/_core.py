@@ -24,7 +24,7 @@ from ._errors import (
     Poisoned,
 )
 from ._kernel import Holder
-from ._offer import POISONED, RECEIVE, SEND, Item
+from ._offer import POISONED, RECEIVE, SEND, Item, Watch
 from ._rendezvous import Rendezvous, Woken
 
 # classes that hold no ends: their values are sent as they are
@@ -179,6 +179,24 @@ class Core(Rendezvous):
             error = NoReceivers(f"all receivers of channel `{self.name}` have retired")
         error.end = end
         return error
+
+
+class Joint(Core):
+    """A core whose offers many decide together: whoever selects looks at its guards each time."""
+
+    __slots__ = ()
+
+    def __init__(self, kind: Any, name: str, **options: Any) -> None:
+        super().__init__(kind, name, **options)
+        self.quick = False
+
+    def _review(self) -> None:
+        """It is never quick."""
+
+    def watch(self, watch: Watch) -> None:
+        """A guard; it may be ready without a hint."""
+        super().watch(watch)
+        watch.selector.mutual |= watch.bit
 
 
 def _but(value: object) -> str:

@@ -234,9 +234,8 @@ class End:
         core.retire(self._side, woken, cause)
         if woken:
             current_kernel().wake_all(woken)
-        if (
-            owner.kernel.hook is not None
-        ):  # told after waking: an observer may cancel who was settled
+        # told after waking: an observer may cancel who was settled
+        if owner.kernel.hook is not None:
             detail = repr(cause) if cause is not None else ""
             owner.kernel.tell("retired", core.path(), SIDES[self._side], detail)
 

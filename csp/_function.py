@@ -34,12 +34,14 @@ class Called(Process[R_co]):
     """A called `@process` function."""
 
     __slots__ = (
-        "_args", "_cancel_others", "_kwargs", "_of", "background", "dismissed", "holder", "outermost",
+        "_args", "_cancel_others", "_inner", "_kwargs", "_of", "background", "dismissed", "holder",
+        "outermost",
     )  # fmt: skip
 
     def __init__(self, of: ProcessFunction, args: Any, kwargs: Any, place: str) -> None:
         super().__init__(of.name, place)
         self._of, self._args, self._kwargs = of, args, kwargs
+        self._inner: tuple[Process[Any], ...] = ()  # the processes among the arguments
         self.holder: Holder | None = None
         self.dismissed = False
         self.outermost = False
@@ -76,7 +78,9 @@ class Called(Process[R_co]):
             if isinstance(given, End):
                 self._check(given, found)
                 found[given] = None
-            elif not isinstance(given, Process):  # a channel: others may make ends of it
+            elif isinstance(given, Process):
+                self._inner = (*self._inner, cast("Process[Any]", given))
+            else:  # a channel: others may make ends of it
                 given._core.shared = True
         self._claims = list(found)
         for end in found:
@@ -110,11 +114,11 @@ class Called(Process[R_co]):
                 )
             return new
 
-        given = self._args, self._kwargs
-        for part in find(given, Process):
+        for part in self._inner:
             part._pass_on(holder)
+        given = self._args, self._kwargs
         args, kwargs = map_ends(given, take) if self._claims else given
-        self._claims = []
+        self._claims, self._inner = [], ()
         self._args = self._kwargs = None
         return args, kwargs
 

@@ -312,13 +312,13 @@ class TrioKernel(Kernel):
             self.holders.discard(holder)
 
     def _may_drive(self, task: trio.lowlevel.Task) -> bool:
-        return self.lend and not self._is_watched(task) and id(task.context) not in self.contexts
+        self.look_for_watchers(task)
+        return self.lend and not self.watched and id(task.context) not in self.contexts
 
-    def _is_watched(self, task: trio.lowlevel.Task) -> bool:
-        """True if an instrument would miss the steps that are lent."""
+    def look_for_watchers(self, task: trio.lowlevel.Task) -> None:
+        """Notice whether an instrument would miss the steps that are lent."""
         hooks = getattr(task._runner, "instruments", ())
         self.watched = "before_task_step" in hooks or "after_task_step" in hooks
-        return self.watched
 
     # --- lending the turn ------------------------------------------------------------------
 
@@ -456,7 +456,7 @@ class _Pass(trio.abc.Instrument):
         if kernel.lend:
             root = trio.lowlevel.current_root_task()
             if root is not None:
-                kernel._is_watched(root)
+                kernel.look_for_watchers(root)
 
     def before_io_wait(self, timeout: float) -> None:
         """The pass is over; trio is idle if nobody is ready (a test's clock may jump then)."""

@@ -111,7 +111,7 @@ class Process(Coroutine[Any, Any, R_co]):
                 for other in end._claimants():
                     if other is leaf or other._state == DROPPED:
                         continue
-                    if not _in_turn(leaf, other) and (whole or _below(other, self)):
+                    if not _in_turn(leaf, other) and (whole or self in _around(other)):
                         raise EndClosed(
                             f"`{end._core.name}`'s {end._what} was given to `{leaf.name}` at "
                             f"{leaf.place} and to `{other.name}` at {other.place}: "
@@ -135,12 +135,7 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _path_label(self) -> str:
         """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
-        labels: list[str] = []
-        at: Process[Any] | None = self
-        while at is not None:
-            if at._label:
-                labels.append(at._label)
-            at = at._part_of
+        labels = [at._label for at in _around(self) if at._label]
         return ".".join(reversed(labels))
 
     def _drop(self) -> None:
@@ -201,26 +196,20 @@ class Process(Coroutine[Any, Any, R_co]):
         return cast("Process[list[R_co]]", Copies(n, self, place_of_caller()))
 
 
-def _below(part: Process[Any], whole: Process[Any]) -> bool:
+def _around(part: Process[Any]) -> list[Process[Any]]:
+    """A process and all that it is part of, outermost last."""
+    found: list[Process[Any]] = []
     at: Process[Any] | None = part
-    while at is not None and at is not whole:
+    while at is not None:
+        found.append(at)
         at = at._part_of
-    return at is not None
+    return found
 
 
 def _in_turn(a: Process[Any], b: Process[Any]) -> bool:
     """True if the lowest composition that holds both is a `Seq`."""
-    above: list[Process[Any]] = []
-    at: Process[Any] | None = a
-    while at is not None:
-        above.append(at)
-        at = at._part_of
-    at = b
-    while at is not None:
-        if at in above:
-            return at._sequential
-        at = at._part_of
-    return False
+    above = set(_around(a))
+    return next((at._sequential for at in _around(b) if at in above), False)
 
 
 async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:

@@ -118,13 +118,18 @@ class Rendezvous:
             after.prev = before
         party.next = party.prev = party.queue = None
 
+    def line(self) -> list[Party]:
+        """Who waits, in order of arrival."""
+        found: list[Party] = []
+        party = self.first
+        while party is not None:
+            found.append(party)
+            party = party.next
+        return found
+
     def waiting(self, side: int) -> int:
         """How many parties of `side` wait in the line."""
-        count, party = 0, self.first
-        while party is not None:
-            count += party.side == side
-            party = party.next
-        return count
+        return sum(party.side == side for party in self.line())
 
     # --- watches ---------------------------------------------------------------------------
 
@@ -315,19 +320,25 @@ class Rendezvous:
             partner = self._next_partner(SEND, me)
             if partner is None:
                 return None
-            if not isinstance(partner, Watch):
-                self.unlink(partner)
-                return partner, partner.value
-            try:
-                value = partner.selector.produce(partner)
-            except BaseException as error:  # the offerer's own error: its select raises it
-                party = partner.choose()
-                party.outcome, party.value = FAILED, error
-                woken.append(party)
-                continue
+            sent = self._take_from(partner, woken)
+            if sent is not None:
+                return sent
+
+    def _take_from(self, partner: Party | Watch, woken: Woken) -> tuple[Party, Any] | None:
+        """A sender that waits and its value; None if it fails to produce one, which it is told."""
+        if not isinstance(partner, Watch):
+            self.unlink(partner)
+            return partner, partner.value
+        try:
+            value = partner.selector.produce(partner)
+        except BaseException as error:  # the offerer's own error: its select raises it
             party = partner.choose()
-            party.mode, party.value = OFFER, value
-            return party, value
+            party.outcome, party.value = FAILED, error
+            woken.append(party)
+            return None
+        party = partner.choose()
+        party.mode, party.value = OFFER, value
+        return party, value
 
     # --- leases and extended rendezvous ----------------------------------------------------
 
@@ -403,14 +414,11 @@ class Rendezvous:
 
     def close(self, side: int, end: Any, woken: Woken) -> None:
         """`end` of `side` is gone: what waits on it is settled as CLOSED, its guards leave."""
-        party = self.first
-        while party is not None:
-            following = party.next
+        for party in self.line():
             if party.side == side and party.end is end:
                 self.unlink(party)
                 party.outcome = CLOSED
                 woken.append(party)
-            party = following
         for watch in list(self.watches[side]) if self.watches is not None else ():
             if watch.end is end:
                 self.unwatch(watch)

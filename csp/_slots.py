@@ -27,7 +27,6 @@ from ._guards import (
     Timeout,
     Wait,
 )
-from ._kernel import Kernel
 from ._offer import (
     CLOSED,
     COMMITTED,
@@ -105,7 +104,7 @@ class Slot:
         self.condition: Any = None
         self.watch: Watch | None = None
 
-    def register(self, kernel: Kernel) -> None:
+    def register(self) -> None:
         """Selections begin: stand where the guard becomes ready."""
 
     def unregister(self) -> None:
@@ -172,7 +171,7 @@ class WaitSlot(Slot):
 
     __slots__ = ()
 
-    def register(self, kernel: Kernel) -> None:
+    def register(self) -> None:
         """Stand at the latch."""
         self.watch = Watch(self.selector, self.bit, RECEIVE, UNTIL_END)
         self.named.latch.watches.append(self.watch)
@@ -195,7 +194,7 @@ class SignalSlot(Slot):
     __slots__ = ("arrivals",)
     arrivals: Arrivals
 
-    def register(self, kernel: Kernel) -> None:
+    def register(self) -> None:
         """Take the signals over."""
         self.watch = Watch(self.selector, self.bit, RECEIVE, UNTIL_END)
         self.arrivals = Arrivals(self.named.signals, self.watch)
@@ -225,7 +224,7 @@ class ChannelSlot(Slot):
             guard._core.refuse_plain()
         self.side = RECEIVE if self.produce is None else SEND
 
-    def register(self, kernel: Kernel) -> None:
+    def register(self) -> None:
         """Stand in the channel."""
         end = self.end
         end._acting()
@@ -301,7 +300,7 @@ class BarrierSlot(Slot):
 
     __slots__ = ()
 
-    def register(self, kernel: Kernel) -> None:
+    def register(self) -> None:
         """Stand in the barrier."""
         self.named._acting()
         self.watch = Watch(self.selector, self.bit, SEND, TAKE, None, self.named)
