@@ -1,0 +1,1 @@
+"""The channels of `csp`, between programs and machines, over trio streams."""
