@@ -1,0 +1,140 @@
+"""One channel on a link: what may be said on it, and what becomes of each value.
+
+The legal moves are tables: `HEARS` has the frames that a port may hear in each of its states,
+`MOVES` what an answer does to a value.  Both sides of a port use the same tables: one for what it
+hears, the other for what it may say.
+
+Invariants of a `Port`:
+* values are numbered from 1 in the order sent; `values` has those without a final answer.
+* `wants` is how many more values may be delivered (sending side), or were asked for and have not
+  come (receiving side, which may count some that are being taken back).
+* `said` and `heard` are true once this side, or the other, has retired or poisoned; each says so
+  once.  The port is over when both are and no value is without its answer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+from .frames import Kind
+
+
+class State(Enum):
+    """Of a port, as one side sees it."""
+
+    OPENING = "asked for; waits for the answer"
+    ASKED = "the other side asks for it"
+    SENDS = "open; this side sends the values"
+    RECEIVES = "open; this side receives the values"
+    SENDS_STILL = "the receiving side has retired; its last answers may come"
+    RECEIVES_STILL = "the sending side has retired; its last cancels may come"
+
+
+ANSWERS = frozenset({Kind.ACCEPT, Kind.HOLD, Kind.RELEASE, Kind.DONE, Kind.FAIL, Kind.RETURN})
+ENDS = frozenset({Kind.RETIRE, Kind.POISON})
+
+HEARS: dict[State, frozenset[Kind]] = {
+    State.OPENING: frozenset({Kind.OPENED, Kind.REFUSED}),
+    State.ASKED: frozenset({Kind.WANT, Kind.UNWANT}) | ENDS,
+    State.SENDS: frozenset({Kind.WANT, Kind.UNWANT, Kind.DATA}) | ANSWERS | ENDS,
+    State.RECEIVES: frozenset({Kind.DELIVER, Kind.DATA, Kind.WITHDRAW, Kind.CANCEL, Kind.UNWANTED})
+    | ENDS,
+    State.SENDS_STILL: ANSWERS | {Kind.DATA},
+    State.RECEIVES_STILL: frozenset({Kind.WITHDRAW, Kind.CANCEL, Kind.UNWANTED}),
+}
+
+# frames that may still be on their way when the port is over: they say nothing any more
+LATE = frozenset({Kind.WANT, Kind.UNWANT, Kind.UNWANTED, Kind.WITHDRAW, Kind.CANCEL}) | ENDS
+
+
+class Fate(Enum):
+    """Of a value that has no final answer yet."""
+
+    STANDING = "delivered, tentatively"
+    ASKED = "asked back"
+    HELD = "taken for work"
+
+
+# the answer to a value: its next fate, None when the answer is final
+MOVES: dict[tuple[Fate, Kind], Fate | None] = {
+    (Fate.STANDING, Kind.ACCEPT): None,
+    (Fate.STANDING, Kind.HOLD): Fate.HELD,
+    (Fate.STANDING, Kind.RELEASE): None,
+    (Fate.ASKED, Kind.ACCEPT): None,
+    (Fate.ASKED, Kind.HOLD): Fate.HELD,
+    (Fate.ASKED, Kind.RELEASE): None,
+    (Fate.HELD, Kind.DONE): None,
+    (Fate.HELD, Kind.FAIL): None,
+    (Fate.HELD, Kind.RETURN): None,
+}
+
+
+class Value:
+    """A value on its way, or in work on the other side."""
+
+    __slots__ = ("fate", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size: int = size  # bytes of credit, until the first answer
+        self.fate: Fate = Fate.STANDING
+
+
+class Arriving:
+    """A long value or reply of which some chunks have come."""
+
+    __slots__ = ("attempt", "id", "kind", "last", "left", "parts")
+
+    def __init__(self, kind: int, id: int, left: int, attempt: int = 0, last: bool = False) -> None:
+        self.kind, self.id, self.attempt, self.last = kind, id, attempt, last
+        self.left: int = left
+        self.parts: list[bytes] = []
+
+
+class Port:
+    """One channel on a link, as one side sees it."""
+
+    __slots__ = (
+        "arriving",
+        "heard",
+        "latest",
+        "name",
+        "number",
+        "queue",
+        "said",
+        "sends",
+        "starved",
+        "state",
+        "values",
+        "wants",
+    )
+
+    def __init__(self, number: int, name: str, *, sends: bool, state: State) -> None:
+        self.number: int = number
+        self.name: str = name
+        self.sends: bool = sends
+        self.state: State = state
+        self.wants: int = 0
+        self.values: dict[int, Value] = {}
+        self.latest: int = 0  # the number of the latest value
+        self.said: bool = False
+        self.heard: bool = False
+        self.starved: bool = False  # it could deliver, but for the credit of the link
+        self.arriving: Arriving | None = None
+        self.queue: deque[tuple[bytes, memoryview]] = deque()  # frames behind a long value
+
+    def open(self) -> None:
+        """Both sides have agreed to it."""
+        self.state = State.SENDS if self.sends else State.RECEIVES
+        if self.heard:
+            self.hear_end()
+
+    def hear_end(self) -> None:
+        """The other side has retired or poisoned."""
+        self.heard = True
+        if self.state is not State.ASKED:
+            self.state = State.SENDS_STILL if self.sends else State.RECEIVES_STILL
+
+    def is_over(self) -> bool:
+        """True when nothing more can be said on it."""
+        return self.said and self.heard and not self.values
