@@ -26,10 +26,11 @@ from ._nesting import LIMIT
 class TypeRefused(TypeError):
     """A type that cannot travel between programs; the message says what to use instead.
 
-    >>> Shape(dict)
-    Traceback (most recent call last):
-        ...
-    netchannels._shape.TypeRefused: `dict` cannot travel: say what is in it, as in `dict[str, int]`
+    >>> try:
+    ...     Shape(dict)
+    ... except TypeRefused as error:
+    ...     print(error)
+    `dict` cannot travel: say what is in it, as in `dict[str, int]`
     """
 
 
@@ -218,10 +219,14 @@ class Shape:
         if isinstance(found, info.StructType):
             config = (found.array_like, found.forbid_unknown_fields, found.tag_field, found.tag)
         omits = _omits_defaults(found.cls)
-        fields = [
-            (field.name, field.encode_name, _presence(field), omits and _default(field))
-            for field in found.fields
-        ]
+        fields: list[Label] = []
+        for field in found.fields:
+            try:
+                default = _default(field) if omits else ""
+            except Exception as error:
+                inside = f"{described(found.cls)}.{field.name}"
+                _refuse(type(field.default), inside, f"it is a default that is left out ({error})")
+            fields.append((field.name, field.encode_name, _presence(field), default))
         place = self._records[found.cls] = self._add((name, *config, *fields), [])
         hints = _hints(found.cls)
         own = described(found.cls)
@@ -232,6 +237,8 @@ class Shape:
 
     def _end(self, cls: type, kind: Any, args: tuple[Any, ...], place: str) -> int:
         label = next(label for base, label in END_KINDS.items() if issubclass(cls, base))
+        if kind is None:
+            _refuse(cls, place, "the annotation of the record it stands in cannot be evaluated")
         if not args:
             _refuse(cls, place, f"say what it carries, as in `{cls.__name__}[int]`")
         inside = f"{place} of {described(kind)}"
@@ -341,10 +348,7 @@ def _omits_defaults(cls: Any) -> bool:
 
 def _default(field: info.Field) -> str:
     if field.default is not msgspec.NODEFAULT:
-        try:
-            return msgspec.msgpack.encode(field.default, order="deterministic").hex()
-        except Exception:  # no value that could travel: compared by what it says of itself
-            return repr(field.default)
+        return msgspec.msgpack.encode(field.default, order="deterministic").hex()
     return getattr(field.default_factory, "__name__", "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import pathlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,6 +18,7 @@ from typing import (
     Protocol,
     TypedDict,
     TypeVar,
+    cast,
 )
 
 import msgspec
@@ -113,6 +115,10 @@ def nested(depth: int) -> Any:
     return kind
 
 
+class Omits(msgspec.Struct, omit_defaults=True):
+    n: int = cast(int, len)
+
+
 REFUSED: list[tuple[Any, str]] = [
     (object, r"`object` cannot travel: name the type; .* `dict\[str, int\]`"),
     (Any, r"`Any` cannot travel: name the type"),
@@ -162,6 +168,8 @@ REFUSED: list[tuple[Any, str]] = [
     (csp.Sender[csp.Call[int, Any]], "`Any` cannot travel"),
     (UnknownEnd, r"`Any` cannot travel \(at `UnknownEnd.x\[\.\.\.\] of Sender\[Any\]`\)"),
     (csp.Channel, "make `Channel` a dataclass"),
+    (Omits, r"at `Omits.n`\): it is a default that is left out"),
+    (set[int | tuple[list[int], ...]], "a `union` cannot stand in a set"),
     (nested(LIMIT + 1), "nest 65 deep, and 64 is the limit"),
 ]  # fmt: skip
 
@@ -178,6 +186,7 @@ DEPTHS: list[tuple[Any, int | None]] = [
     (list[int] | None, 1), (int | dict[str, list[int]], 2), (Key, 1), (Row, 2), (Box[Row], 3),
     (dict[tuple[int, int], int], 2), (frozenset[Key], 2),
     (Tree, None), (list[Tree], None), (Box[Tree], None),
+    (dict[Annotated[int, msgspec.Meta(title="key")], int], 1), (set[int | tuple[str, ...]], 2),
     (Reply, 1), (Typed, 2), (csp.Sender[Tree], 0),
     (nested(LIMIT), LIMIT),
 ]  # fmt: skip
@@ -221,3 +230,23 @@ def test_records_are_known(kind: Any, has: bool) -> None:
 )  # fmt: skip
 def test_a_type_is_named_as_it_is_written(kind: Any, name: str) -> None:
     assert described(kind) == name
+
+
+def test_an_end_whose_annotation_is_out_of_reach_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise NameError("not here")
+
+    monkeypatch.setattr("typing.get_type_hints", fail)
+    assert Shape(Key).depth == 1
+    with pytest.raises(TypeRefused, match=r"at `Reply.to`\): the annotation .* be evaluated"):
+        Shape(Reply)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement came with Python 3.12")
+def test_type_aliases_are_looked_through() -> None:
+    names: dict[str, Any] = {"csp": csp}
+    exec("type Ends[T] = list[csp.Sender[T]]\ntype Two = tuple[Ends[int], Ends[str]]", names)
+    assert Shape(names["Two"]).carries_ends
+    assert Shape(names["Two"]).depth == 2
