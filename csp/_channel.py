@@ -42,7 +42,18 @@ from ._end import End
 from ._errors import EndClosed, EndOfChannel
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease
-from ._offer import COMMITTED, LEASE, OFFER, RECEIVE, SEND, TAKE, UNSETTLED, UNTIL_END, Party
+from ._offer import (
+    COMMITTED,
+    LEASE,
+    OFFER,
+    RECEIVE,
+    SEND,
+    TAKE,
+    UNSETTLED,
+    UNTIL_END,
+    WITHDRAWN,
+    Party,
+)
 from ._outcomes import Outcome
 from ._parking import current_kernel, protected
 from ._places import place_of_caller
@@ -158,9 +169,12 @@ class Sender(End, abc.Sender[T_contra]):
             if cargo:
                 begun = item is not None and not item.withdrawn
                 cargo.settle(begun or me.outcome is COMMITTED)
-        if me.outcome is not COMMITTED:
+        if me.outcome == WITHDRAWN:  # by our cancel, after it was delivered tentatively
+            await kernel.cancel_point()
+            await self._send(value)
+        elif me.outcome is not COMMITTED:
             await self._fail(me.outcome)
-        if kernel.hook is not None:
+        elif kernel.hook is not None:
             kernel.tell("committed", core.path(), "send")
 
     @protected
@@ -172,7 +186,7 @@ class Sender(End, abc.Sender[T_contra]):
         kernel = self._acting()
         core = self._core
         core.refuse(value)
-        if not core.ready(SEND):
+        if not core.ready(SEND) or core.must_ask():
             raise trio.WouldBlock
         moved, cargo = pack(value) if core.carries else (value, None)
         me, woken = Party(), cast("list[Party]", [])

@@ -207,6 +207,8 @@ class End:
     def _raise(self, outcome: Any) -> NoReturn:
         if outcome == CLOSED_END:
             raise EndClosed(self._why_closed())
+        if isinstance(outcome, BaseException):
+            raise outcome
         raise self._core.error(self._side, outcome, self)
 
     async def _fail(self, outcome: Any) -> NoReturn:

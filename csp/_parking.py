@@ -50,7 +50,7 @@ from trio.lowlevel import (
 )
 
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
-from ._offer import TAKE, Party
+from ._offer import TAKE, Party, Standing
 
 
 def _private_names() -> tuple[Any, Any, Any]:
@@ -125,6 +125,8 @@ class Driver(Party):
         """Trio cancels it."""
         if not self.lent:  # committed already, or running
             self.recheck = True
+            return Abort.FAILED
+        if not self.may_leave():
             return Abort.FAILED
         self.lent = False
         self.withdraw()
@@ -223,11 +225,13 @@ class TrioKernel(Kernel):
                 self.ready.append(party)
             else:
                 self.give_to_trio(party)
-        else:
-            assert isinstance(party, TaskParty)
+        elif isinstance(party, TaskParty):
             if not party.settled:
                 party.settled = True
                 reschedule(party.task)
+        else:
+            assert isinstance(party, Standing)
+            party.told(party)
 
     @protected
     def produce_for(self, party: Party, produce: Callable[[], Any]) -> Any:
@@ -565,6 +569,8 @@ async def await_unprotected(what: Awaitable[Any]) -> Any:
 async def _park_task(party: TaskParty) -> None:
     def abort(_raise_cancel: Any) -> Abort:
         if party.settled:  # pragma: no cover - trio clears the function when rescheduling
+            return Abort.FAILED
+        if not party.may_leave():
             return Abort.FAILED
         party.withdraw()
         return Abort.SUCCEEDED

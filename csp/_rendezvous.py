@@ -11,7 +11,8 @@ Invariants of a `Rendezvous`:
   two watches of one selector never meet each other.
 * `held` counts leased values and open extended rendezvous.
 * a sender is *engaged* in an extended rendezvous only if it is a plain one on a channel without a
-  buffer; offers of alternations and senders into a buffer commit at once.
+  buffer; offers of alternations and senders into a buffer commit at once.  With a receiver
+  elsewhere every sender into a channel without a buffer is engaged until that has answered.
 * a value that the channel drops (poison, a full buffer, no receiver left) goes through `discard`.
 * `quick` is true only if nothing but the waiting list matters: no buffer, nothing given back,
   no watches, both directions open, no poison.  The hot paths of the ends rest on it.
@@ -29,13 +30,18 @@ from ._offer import (
     ENDED,
     EXTEND,
     FAILED,
+    GIVEN,
     LEASE,
     OFFER,
     POISONED,
     RECEIVE,
+    RETURNED,
     SEND,
     TAKE,
+    TENTATIVE,
+    UNSETTLED,
     UNTIL_END,
+    WITHDRAWN,
     Item,
     Party,
     Watch,
@@ -186,6 +192,16 @@ class Rendezvous:
             return True
         return self._selecting(side, me) is not None
 
+    def must_ask(self) -> bool:
+        """True if the receiver that is first has to be asked: it sits elsewhere."""
+        first = self.first
+        return (
+            self.buffer is None
+            and first is not None
+            and first.side == RECEIVE
+            and first.mode == TENTATIVE
+        )
+
     def _next_partner(self, side: int, me: Party | None) -> Party | Watch | None:
         watch = self._selecting(side, me)
         first = self.first
@@ -241,7 +257,7 @@ class Rendezvous:
         partner = self._next_partner(RECEIVE, sender)
         if partner is None:
             return False
-        self._hand_over(Item(sender.value), sender, self._accept(partner, woken))
+        self._hand_over(sender.as_item(sender.value), sender, self._accept(partner, woken))
         return True
 
     def _accept(self, partner: Party | Watch, woken: Woken) -> Party:
@@ -261,11 +277,12 @@ class Rendezvous:
         if to.mode != TAKE:
             self.held += 1
             to.item = item
+            item.tentative, item.extended = to.mode == TENTATIVE, to.mode == EXTEND
             if to.mode == LEASE:
                 item.attempts += 1
         if sender is None:
             return
-        if to.mode == EXTEND and sender.mode != OFFER and self.buffer is None:
+        if to.mode != TAKE and self.buffer is None and _engages(sender, to):
             item.sender, sender.engaged = sender, item
         else:
             sender.outcome = COMMITTED
@@ -283,8 +300,8 @@ class Rendezvous:
         sent = self._take(me, woken)
         if sent is not None:
             sender, value = sent
-            self._hand_over(Item(value), sender, me)
-            if sender.engaged is None:
+            self._hand_over(sender.as_item(value), sender, me)
+            if sender.engaged is None or sender.mode == GIVEN:
                 woken.append(sender)
             return True
         me.outcome = self.state(RECEIVE)
@@ -351,6 +368,9 @@ class Rendezvous:
             if not give_back:
                 sender.outcome = COMMITTED
                 woken.append(sender)
+            elif item.asked or (sender.mode == GIVEN and not item.tentative):
+                sender.outcome = WITHDRAWN if item.asked else RETURNED
+                woken.append(sender)
             else:
                 self._send_again(sender, item.value, woken)
         elif give_back:
@@ -365,6 +385,35 @@ class Rendezvous:
                 self._serve(woken)
         self._end_if_drained(woken)
 
+    def keep(self, item: Item, woken: Woken, *, extended: bool, answers: bool) -> None:
+        """A receiver elsewhere has taken `item` for work: it is tentative no more.
+
+        `answers`: what comes back is an answer to the value itself, no matter of its sender.
+        """
+        item.tentative, item.extended = False, extended
+        item.attempts += 1
+        sender = item.sender
+        if sender is None:
+            return
+        if sender.mode == GIVEN and not answers:
+            woken.append(sender)
+        elif not extended:
+            item.sender = sender.engaged = None
+            sender.outcome = COMMITTED
+            woken.append(sender)
+
+    def fail_sender(self, item: Item, error: BaseException, woken: Woken) -> bool:
+        """The sender of `item` gets `error`; False if none waits."""
+        sender = item.sender
+        if sender is None:
+            return False
+        self.held -= 1
+        item.sender = sender.engaged = None
+        sender.outcome = error
+        woken.append(sender)
+        self._end_if_drained(woken)
+        return True
+
     def _send_again(self, sender: Party, value: Any, woken: Woken) -> None:
         """A sender whose value came back: it is served before all others."""
         sender.value = value
@@ -372,8 +421,11 @@ class Rendezvous:
         if state is not None:
             sender.outcome = state
             woken.append(sender)
+        elif sender.mode == OFFER:  # its alternation looks again
+            sender.outcome = UNSETTLED
+            woken.append(sender)
         elif self._give(sender, woken):
-            if sender.engaged is None:
+            if sender.engaged is None or sender.mode == GIVEN:
                 woken.append(sender)
         else:
             self.enqueue_first(sender)
@@ -454,6 +506,13 @@ class Rendezvous:
             woken.append(party)
         for watch in self.watches[side] if self.watches is not None else ():
             watch.settle(outcome, woken)
+
+
+def _engages(sender: Party, to: Party) -> bool:
+    """True if the sender has to wait until the receiver says what became of the value."""
+    if to.mode == TENTATIVE or sender.mode == GIVEN:
+        return True
+    return to.mode == EXTEND and sender.mode != OFFER
 
 
 def ticket_of(watch: Watch) -> int:
