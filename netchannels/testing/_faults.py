@@ -81,7 +81,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self._busy: dict[str, trio.CancelScope] = {}  # what goes on, so that it can be broken off
         self._closed = False
         self._cut = False
-        self._drain = 0  # bytes that may still be received after the cut
+        self._drains = False  # what had been sent before the cut may still be received
         self._allowed: dict[str, int] = {}  # direction -> bytes until the cut
         self._chunk: bytes | None = None  # it has arrived, and was not handed over yet
         self._due = 0.0  # when it may be
@@ -352,7 +352,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         while True:
             if self._chunk is None:
                 chunk = await self._next_chunk()
-                if self._cut and not chunk:
+                if self._cut and not chunk:  # no end of file: the end of what could be read
                     raise self._broken()
                 self._chunk = chunk
                 self._due = trio.current_time() + self._random.uniform(*self._delays)
@@ -381,8 +381,6 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             limits.append(self._random.randint(*self._pieces))
         if self._rate is not None:
             limits.append(max(1, int(self._rate / 10)))
-        if self._cut:
-            limits.append(self._drain)
         piece = chunk[: min(limits)]
         self._chunk = chunk[len(piece) :] or None
         if self._rate is not None:
@@ -392,7 +390,6 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         return piece
 
     def _swallow(self, size: int) -> None:
-        self._drain = max(self._drain - size, 0)
         if self._inflow is not None:
             self._inflow.take(size)
 
@@ -412,19 +409,18 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     def _break(self, lose: bool) -> None:
         """Cut both sides; the other one may still read what was sent, unless that is lost."""
-        self._cut_here(0)
+        self._cut_here(drains=False)
         _abort(self.stream)
         if self._peer is not None:
-            unread = 0 if lose or self._outflow is None else self._outflow.unread
-            self._peer._cut_here(unread)
+            self._peer._cut_here(drains=not lose)
 
-    def _cut_here(self, drain: int) -> None:
+    def _cut_here(self, drains: bool) -> None:
         if self._cut:
             return
-        self._cut, self._drain = True, drain
+        self._cut, self._drains = True, drains
         self._allowed.clear()
         for direction, scope in self._busy.items():
-            if direction == "send" or not drain:
+            if direction == "send" or not drains:
                 scope.cancel()
 
     def _refuse_send(self) -> None:
@@ -432,7 +428,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             raise self._broken()
 
     def _refuse_receive(self) -> None:
-        if self._closed or (self._cut and not self._drain):
+        if self._closed or (self._cut and not self._drains):
             raise self._broken()
 
     def _broken(self) -> Exception:

@@ -287,7 +287,7 @@ UNSENDABLE: list[tuple[Any, Any, str]] = [
     (list[int], [len], r"at `\$\[0\]`: code does not travel"),
     (list[int], [int], r"at `\$\[0\]`: code does not travel"),
     (list[int], [3j], r"at `\$\[0\]`: a `complex` is no value"),
-    (Job, LOOP, r"nests deeper than 64 arrays and maps, or holds itself"),
+    (Job, LOOP, r"at `\$`: it nests deeper than 64 arrays and maps, or holds itself"),
     (Tree, deep(32), r"at `\$`: it nests deeper than 64"),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import subprocess
@@ -177,6 +176,20 @@ def test_a_recursive_type_looks_like_itself_unrolled_once(defined: Any) -> None:
     assert print_of(defined(rolled)) != print_of(defined(different))
 
 
+def test_it_counts_to_which_type_a_recursive_one_goes_back(defined: Any) -> None:
+    source = (
+        "class Root(msgspec.Struct):\n    inner: In\n"
+        "class In(msgspec.Struct):\n    inner: Root | None"
+    )
+    inner = source.replace("inner: Root | None", "inner: In | None")
+    assert print_of(defined(source)) != print_of(defined(inner))
+
+
+def test_the_field_of_a_tag_counts(defined: Any) -> None:
+    source = "class Root(msgspec.Struct, tag='b', tag_field='type'):\n    x: int"
+    assert print_of(defined(source)) != print_of(defined(source.replace("'type'", "'kind'")))
+
+
 def test_a_hundred_classes_that_all_know_each_other_are_no_trouble(defined: Any) -> None:
     body = "\n".join(f"class C{i}(msgspec.Struct, tag=True):\n    left: U" for i in range(100))
     union = f"U = {' | '.join(f'C{i}' for i in range(100))}\nRoot = C0"
@@ -204,19 +217,14 @@ def test_type_variables_in_ends_are_filled_in_through_generic_bases() -> None:
     assert print_of(Box[int]) != print_of(Box[str])
 
 
-@dataclasses.dataclass
-class Optionals:
-    maybe: csp.Sender[int] | None
-    later: csp.Sender[str] | msgspec.UnsetType = msgspec.UNSET
-
-
-def test_the_element_type_of_an_optional_end_counts() -> None:
-    @dataclasses.dataclass
-    class Other:
-        maybe: csp.Sender[float] | None
-        later: csp.Sender[str] | msgspec.UnsetType = msgspec.UNSET
-
-    assert print_of(Optionals) != print_of(Other)
+@pytest.mark.parametrize("old", ["Sender[int]", "Sender[str]", "Sender[bytes]"])
+def test_the_element_type_of_an_optional_end_counts(defined: Any, old: str) -> None:
+    source = (
+        "@dataclass\nclass Root:\n    maybe: csp.Sender[int] | None\n"
+        "    later: csp.Sender[str] | msgspec.UnsetType = msgspec.UNSET\n"
+        "    both: msgspec.UnsetType | csp.Sender[bytes] | None = msgspec.UNSET"
+    )
+    assert print_of(defined(source)) != print_of(defined(source.replace(old, "Sender[float]")))
 
 
 PAIRS: list[tuple[Any, Any]] = [
@@ -257,4 +265,5 @@ class P(NamedTuple):
 
 def test_it_has_sixteen_bytes_that_do_not_change_between_versions() -> None:
     assert len(print_of(int)) == SIZE == 16
+    assert print_of(dict[str, P | None]).hex() == "6fbf6cc2b63a02ebf38d5e7c33b53a1a"
     assert print_of(dict[str, list[int]]).hex() == "f37aa724926d24858742bc1cb6c14307"

@@ -208,7 +208,7 @@ async def test_nonces_are_new_in_each_handshake_whatever_the_hello_says() -> Non
             partial(open_as_server, here, ONE, SERVER),
             partial(open_as_client, relay, WORKER, CLIENT),
         )
-        nonces |= {Hello.decode(frame[:HELLO_SIZE]).nonce for frame in (relay.sent,)}
+        nonces.add(Hello.decode(relay.sent[:HELLO_SIZE]).nonce)
         nonces.add(Hello.decode(relay.received[: size(relay.received)]).nonce)
     assert len(nonces) == 4
 
@@ -376,8 +376,8 @@ async def test_a_proof_that_is_sent_back_is_refused() -> None:
 
 
 @pytest.mark.trio
-async def test_a_server_cannot_be_made_to_prove_for_another_connection() -> None:
-    """Who has no secret joins two servers, and gives each the hello and the proof of the other."""
+async def test_two_servers_that_are_joined_prove_nothing_to_each_other() -> None:
+    """Who has no secret passes on the hello of one: each server waits for a proof, none is first."""
     one, one_there = memory_stream_pair()
     two, two_there = memory_stream_pair()
 
@@ -446,6 +446,7 @@ async def test_a_man_in_the_middle_with_his_own_certificate_is_noticed_by_both()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(middle)
         at_server, at_client = await both(server, client)
+        nursery.cancel_scope.cancel()
     assert "somebody stands between" in str(at_server)
     assert "somebody stands between" in str(at_client)
 
@@ -647,10 +648,9 @@ async def test_a_client_that_speaks_tls_1_2_is_refused() -> None:
 @pytest.mark.trio
 async def test_a_server_that_speaks_tls_1_2_is_refused() -> None:
     here, there = memory_stream_pair()
-    old = ssl.SSLObject  # by hand: with the alert that trio does not send
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = tls_1_2(Certificate.fresh().server_context())
-    server: old = context.wrap_bio(incoming, outgoing, server_side=True)
+    server = context.wrap_bio(incoming, outgoing, server_side=True)  # sends alerts, trio does not
 
     async def speak() -> None:
         incoming.write(bytes(await here.receive_some(5000)))
@@ -979,6 +979,16 @@ async def test_a_server_under_another_name_is_refused(tmp_path: Path) -> None:
     certificate, context = ours.contexts("server", ours.cafile)
     _, client = await mutual(certificate, context, "bee.example")
     assert "bee.example" in str(client)
+
+
+@pytest.mark.trio
+async def test_a_server_that_shows_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No context of ours allows it, but a context may be given."""
+    monkeypatch.setattr(ssl.SSLObject, "getpeercert", lambda self, binary_form=False: None)
+    here, there = memory_stream_pair()
+    _, client = await both(partial(server_tls, here, CERTIFICATE), partial(client_tls, there))
+    assert "the server shows no certificate" in str(client)
+    await assert_closed(there)
 
 
 @pytest.mark.trio

@@ -67,6 +67,7 @@ def test_every_kind_of_item_is_stepped_over(filler: Any) -> None:
 
 def test_many_containers_beside_each_other_are_not_deep() -> None:
     assert not nests_too_deep(msgspec.msgpack.encode([[[]] * 1000, {"a": [{}] * 1000}]))
+    assert not nests_too_deep(msgspec.msgpack.encode([[[0], {"a": [0]}, [[]]]] * 100))
 
 
 def test_a_single_precision_float_is_stepped_over() -> None:

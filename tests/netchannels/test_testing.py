@@ -434,6 +434,7 @@ async def test_a_cut_after_just_the_bytes_that_are_sent_raises_at_the_next() -> 
 async def test_a_cut_may_wait_for_bytes_received() -> None:
     a, b = faulty_pair()
     b.cut(after_bytes=3, direction="receive")
+    await b.send_all(b"lost on its way")
     await a.send_all(b"abcdef")
     assert await b.receive_some() == b"abc"
     await refuses(a)
@@ -468,6 +469,23 @@ async def test_vanished_bytes_count_and_a_deaf_side_sees_no_end(
     await a.send_all(b"ab")
     await refuses(a)
     await refuses(b)
+
+
+@pytest.mark.trio
+async def test_a_deaf_side_that_is_mended_learns_of_a_cut() -> None:
+    a, b = faulty_pair()
+    b.half_open("receive")
+    a.cut(after_bytes=2)
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def _() -> None:
+            with pytest.raises(trio.BrokenResourceError, match="was cut"):
+                await b.receive_some()
+
+        await a.send_all(b"ab")
+        await trio.testing.wait_all_tasks_blocked()
+        b.mend()
 
 
 @pytest.mark.trio
