@@ -37,7 +37,7 @@ class Core(Rendezvous):
     """What the ends of one channel share."""
 
     __slots__ = (
-        "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
+        "__weakref__", "answers", "carries", "channel", "check", "detached", "elsewhere", "exact", "failed",
         "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
         "shared", "wanted", "work",
     )  # fmt: skip
@@ -79,6 +79,7 @@ class Core(Rendezvous):
         self.work: dict[Item, Holder | None] | None = (
             None  # what is leased or in a block, and by whom
         )
+        self.elsewhere: bool = False  # its home is another program
         self.lost: str = ""  # why the node with the other ends is gone
         self.wanted: Callable[[], object] | None = (
             None  # told when a receiver waits for a sender elsewhere

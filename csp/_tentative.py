@@ -19,7 +19,7 @@ from typing import Any, cast
 from . import _lease
 from ._call import Ticket
 from ._core import Core
-from ._end import End
+from ._end import TRAVELLING, End
 from ._errors import CallFailed, DeliveryUnknown, LinkLost
 from ._offer import (
     COMMITTED,
@@ -27,6 +27,7 @@ from ._offer import (
     RECEIVE,
     RETURNED,
     SEND,
+    TAKE,
     TENTATIVE,
     UNTIL_END,
     Item,
@@ -40,12 +41,25 @@ from ._parking import current_kernel
 ACCEPT, HOLD, RELEASE, DONE, FAIL, RETURN = "accept", "hold", "release", "done", "fail", "return"
 
 
-def take_over(end: End) -> Any:
-    """Take an end out of its owner's hands: a handle that is nobody's, for a program elsewhere."""
-    new = end._twin(None)
+def take_over(end: Any, *, travelling: bool = False) -> Any:
+    """Take an end out of its owner's hands: the new handle is nobody's, or travels in a value.
+
+    Its channel is never judged in a search for deadlocks: somebody elsewhere may free it.
+    """
+    new = end._twin(TRAVELLING if travelling else None)
     end._leave(f"you gave this {end._what} of `{end._core.name}` to another program")
     new._core.detached = True
     return new
+
+
+def is_elsewhere(end: Any) -> bool:
+    """True if the channel of this end has its home in another program."""
+    return bool(end._core.elsewhere)
+
+
+def same_channel(one: Any, other: Any) -> bool:
+    """True if both are ends of one channel."""
+    return one._core is other._core
 
 
 class _Elsewhere:
@@ -65,6 +79,11 @@ class _Elsewhere:
     def _tell(self, _: object) -> None:
         if not self._over:
             self._ended()
+
+    @property
+    def closed(self) -> bool:
+        """True once it takes part no more."""
+        return self._over
 
     @property
     def outcome(self) -> Any:
@@ -120,10 +139,12 @@ class Taker(_Elsewhere):
         may: Callable[[], bool],
         taken: Callable[[Item], object],
         ended: Callable[[], object],
+        elsewhere: bool = False,
     ) -> None:
         self._may, self._taken = may, taken
         self._party: Standing | None = None
         super().__init__(end, ended)
+        self.core.elsewhere = elsewhere
 
     def ask(self) -> None:
         """Take what is there, or wait in line for it."""
@@ -245,7 +266,7 @@ class Taker(_Elsewhere):
     def _lose_call(self, item: Item, attempts: int) -> None:
         ticket: Ticket = item.value
         ticket.cancel = None
-        if ticket.cancelled or attempts >= self.core.max_attempts:
+        if ticket.cancelled or self.core.lost or attempts >= self.core.max_attempts:
             ticket.answer(
                 error=DeliveryUnknown(
                     f"the link was lost before the reply to a call on `{self.core.name}` came: "
@@ -263,9 +284,11 @@ class Given(Standing):
 
     __slots__ = ("attempt", "call", "kept", "last", "settled")
 
-    def __init__(self, told: Callable[[Any], object], attempt: int, last: bool) -> None:
+    def __init__(
+        self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
+    ) -> None:
         super().__init__(told)
-        self.side, self.mode = SEND, GIVEN
+        self.side, self.mode, self.value = SEND, mode, value
         self.attempt: int = attempt
         self.last: bool = last
         self.kept: Item | None = None  # while somebody works on it
@@ -284,7 +307,8 @@ class Giver(_Elsewhere):
 
     `told(given, answer, detail)` gets the answers: ACCEPT, HOLD (detail: True if the sender waits
     for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN.
-    `wanted()` is called when a receiver begins to wait.
+    `wanted()` is called when a receiver begins to wait.  `lends`: a value that is leased stays
+    the other side's, which hears how the work went; otherwise it is this channel's then.
     """
 
     def __init__(
@@ -294,25 +318,26 @@ class Giver(_Elsewhere):
         told: Callable[[Given, str, Any], object],
         ended: Callable[[], object],
         wanted: Callable[[], object] | None = None,
+        lends: bool = False,
     ) -> None:
         super().__init__(end, ended)
         self._told = told
+        self._mode = GIVEN if lends else TAKE
+        self.core.elsewhere = lends
         if wanted is not None:
             self.core.wanted = wanted
 
-    def give(
-        self, value: Any, *, attempt: int = 0, last: bool = False, stand: bool = True
-    ) -> Given:
-        """Offer a value; with `stand=False` it is released if nobody waits for it.
+    def prepare(self, value: Any, *, attempt: int = 0, last: bool = False) -> Given:
+        """A value to be given; on a channel of calls it is the request."""
+        me = Given(self._changed, value, self._mode, attempt, last)
+        if self.core.answers is not None:
+            me.value = me.call = Ticket(value, self.core, lambda ticket: self._answered(me))
+        return me
 
-        On a channel of calls `value` is the request.
-        """
+    def give(self, me: Given, *, stand: bool = True) -> None:
+        """Offer the value; with `stand=False` it is released if nobody waits for it."""
         core = self.core
-        me = Given(self._changed, attempt, last)
         me.end = self.end
-        if core.answers is not None:
-            value = me.call = Ticket(value, core, lambda ticket: self._answered(me))
-        me.value = value
         woken: list[Party] = []
         settled = core.send(me, woken)
         if woken:
@@ -323,7 +348,6 @@ class Giver(_Elsewhere):
             core.enqueue(me)
         else:
             self._tell_of(me, RELEASE, None)
-        return me
 
     def demand(self) -> int:
         """How many receivers wait, at least."""
@@ -336,9 +360,8 @@ class Giver(_Elsewhere):
 
     def take_back(self, given: Given) -> None:
         """Its sender wants the value back; the answer is RELEASE, unless another one is given."""
-        if given.engaged is not None:
-            given.may_leave()  # it was passed on, tentatively: ask there
-        elif given.queue is not None:
+        waits = given.queue is not None or given.engaged is not None
+        if waits and given.kept is None and given.may_leave():  # else it is asked back elsewhere
             given.withdraw()
             self._tell_of(given, RELEASE, None)
 
@@ -365,7 +388,7 @@ class Giver(_Elsewhere):
     def _changed(self, me: Given) -> None:
         item, outcome = me.engaged, me.outcome
         if item is not None:
-            if not item.tentative and me.kept is None:
+            if me.mode == GIVEN and not item.tentative and me.kept is None:
                 me.kept = item
                 self._tell_of(me, HOLD, item.extended)
         elif outcome is COMMITTED:

@@ -173,6 +173,10 @@ class Connection:
         """When `handle_time` must be called at the latest."""
         return self.alive.next_look()
 
+    def credit_left(self) -> int:
+        """How many bytes of values may be sent before an answer comes."""
+        return max(self.credit - self._sent, 0)
+
     # --- commands: the link ----------------------------------------------------------------
 
     def busy(self, seconds: float) -> None:
@@ -313,9 +317,9 @@ class Connection:
         """Somebody has taken the value, for good."""
         self._answer(number, id, Kind.ACCEPT)
 
-    def hold(self, number: int, id: int) -> None:
-        """Somebody has taken it for work."""
-        self._answer(number, id, Kind.HOLD)
+    def hold(self, number: int, id: int, *, extended: bool = False) -> None:
+        """Somebody has taken it for work; `extended`: its sender waits until that is done."""
+        self._answer(number, id, Kind.HOLD, b"\1" if extended else b"")
 
     def release(self, number: int, id: int) -> None:
         """Nobody has taken it."""
@@ -326,7 +330,7 @@ class Connection:
         self._answer(number, id, Kind.DONE, reply)
 
     def fail(self, number: int, id: int, what: bytes) -> None:
-        """The work has failed."""
+        """The work has failed, or the value cannot be read."""
         self._answer(number, id, Kind.FAIL, what)
 
     def give_back(self, number: int, id: int) -> None:
