@@ -449,6 +449,6 @@ def _advice_on_error(error: str) -> str:
         return f"a union has members that look alike: use one list, set or tuple ({error})"
     if "union" in error:
         return f"a union has members that look alike: {_TAG_THEM} ({error})"
-    if "is not defined" in error or error.startswith("Type ''"):
+    if any(sign in error for sign in ("is not defined", "Type ''", "ForwardRef")):
         return f"a name in it cannot be evaluated: write the type, not a string ({error})"
     return f"{error[:1].lower()}{error[1:]}"

@@ -232,6 +232,13 @@ def test_a_type_is_named_as_it_is_written(kind: Any, name: str) -> None:
     assert described(kind) == name
 
 
+def test_an_end_that_may_be_unset_is_an_end_of_its_element_type() -> None:
+    class Later(msgspec.Struct):
+        to: csp.Sender[str] | msgspec.UnsetType = msgspec.UNSET
+
+    assert sorted(node.label[0] for node in Shape(Later).nodes) == ["sender", "str", "struct"]
+
+
 def test_an_end_whose_annotation_is_out_of_reach_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
