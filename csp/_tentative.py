@@ -178,6 +178,9 @@ class Taker(_Elsewhere):
         item = cast(Item, me.item)
         if self.core.answers is not None and item.value.cancelled:
             _lease.settle(self.core, item, give_back=False)
+        elif not self._may():  # not any more: it stood in line for too long
+            _lease.settle(self.core, item, give_back=True)
+            return False
         else:
             self._taken(item)
         return True

@@ -26,6 +26,7 @@ from ._secret import Secret as Secret
 from ._secret import keygen as keygen
 from ._secret import secret as secret
 from ._serve import connect as connect
+from ._serve import over as over
 from ._serve import serve as serve
 from ._status import LinkStatus as LinkStatus
 from ._status import NodeEvent as NodeEvent

@@ -292,6 +292,64 @@ def connect(
     return _Connecting(where, as_secret(secret), bare, context, hello, _seconds(drain))
 
 
+class _Over(_Block):
+    def __init__(
+        self, stream: trio.abc.Stream, roles: dict[str, Secret], dialled: bool, hello: Hello, drain: float
+    ) -> None:
+        self._stream, self._roles, self._dialled = stream, roles, dialled
+        self._node = Node(hello, drain=drain, roles=roles)
+
+    async def _enter(self) -> Node:
+        node, hello = self._node, self._node.hello
+        if self._dialled:
+            (secret,) = self._roles.values()
+            terms, leftover = await open_as_client(self._stream, secret, hello)
+            role = ""
+        else:
+            terms, role, leftover = await open_as_server(self._stream, self._roles, hello)
+        await node.open()
+        link = node.has_joined(terms, role, "", dialled=self._dialled)
+        node.nursery.start_soon(node.carry, self._stream, link, leftover)
+        return node
+
+
+def over(
+    stream: trio.abc.Stream,
+    /,
+    *,
+    dialled: bool,
+    secret: AnySecret,
+    label: str | None = None,
+    heartbeat: float = 2.0,
+    suspect: float = 5.0,
+    lost: float = 10.0,
+    largest: int = 1024 * 1024 + 64 * 1024,
+    drain: float = DRAIN,
+) -> _Over:
+    """A node whose one link runs over a stream that you have: a pipe, a tunnel, a test's.
+
+    `dialled` is true on one side and false on the other.  Both prove that they have the secret;
+    nothing is encrypted: use it where nobody else can read or write the stream, which the end of
+    the block closes.  The other arguments are those of `serve`.
+
+    >>> import trio
+    >>> import trio.testing
+    >>> async def main() -> None:
+    ...     here, there = trio.testing.memory_stream_pair()
+    ...     async with trio.open_nursery() as nursery:
+    ...         async def other() -> None:
+    ...             async with over(there, dialled=True, secret="a secret for tests", label="b") as node:
+    ...                 print(node)
+    ...         nursery.start_soon(other)
+    ...         async with over(here, dialled=False, secret="a secret for tests", label="a"):
+    ...             pass
+    >>> trio.run(main)
+    <node b at >
+    """
+    hello = _hello(label, heartbeat, suspect, lost, largest)
+    return _Over(stream, {"": as_secret(secret)}, dialled, hello, _seconds(drain))
+
+
 def _check_plain(plain: bool, where: Address) -> None:
     if plain and not where.is_local():
         raise NetworkError(

@@ -20,19 +20,8 @@ import msgspec.inspect as info
 import csp
 import csp.abc
 
+from ._errors import TypeRefused
 from ._nesting import LIMIT
-
-
-class TypeRefused(TypeError):
-    """A type that cannot travel between programs; the message says what to use instead.
-
-    >>> try:
-    ...     Shape(dict)
-    ... except TypeRefused as error:
-    ...     print(error)
-    `dict` cannot travel: say what is in it, as in `dict[str, int]`
-    """
-
 
 Label = tuple[Any, ...]
 
