@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ import csp
 from csp import Channel, EndClosed, Par, Poisoned, Receiver, Sender, Spawn, process
 from csp._kernel import HOLDER, Holder
 from csp._offer import RECEIVE, SEND
+from csp.lowlevel import current_kernel
 
 
 @pytest.fixture(params=[True, False], ids=["lending", "fallback"])
@@ -220,6 +222,43 @@ def test_ends_made_where_no_process_is_belong_to_all_plain_trio_tasks() -> None:
     assert trio.run(main) == 1
     tx.retire()
     rx.retire()
+
+
+@pytest.mark.parametrize("use", ["send", "receive", "lease", "select"])
+def test_an_end_that_is_closed_while_its_operation_waits_for_its_turn_is_not_used(
+    run: Any, use: str
+) -> None:
+    @process
+    async def uses(out: Sender[int], feed: Receiver[int]) -> None:
+        class Closes(trio.abc.Instrument):
+            def before_io_wait(self, timeout: float) -> None:
+                out.retire()
+                feed.retire()
+
+        operations: dict[str, Callable[[], Any]] = {
+            "send": lambda: out.send(2),
+            "receive": feed.receive,
+            "lease": lambda: feed.lease().__aenter__(),
+            "select": csp.Alternation(feed, out.offer(lambda: 2)).select,
+        }
+        out.send_nowait(0)
+        assert feed.receive_nowait() == 0  # both are in use
+        closes = Closes()
+        trio.lowlevel.add_instrument(closes)
+        current_kernel().deadline = -math.inf  # its turn is over: it goes through trio first
+        with pytest.raises(EndClosed):
+            await operations[use]()
+        trio.lowlevel.remove_instrument(closes)
+
+    async def main() -> None:
+        channel = Channel(int, name="c", buffer=3)
+        with channel.sender() as tx, channel.receiver() as rx:
+            await uses(channel.sender(), channel.receiver())
+            tx.send_nowait(1)
+            assert rx.receive_nowait() == 1
+            assert rx.statistics().current_buffer_used == 0
+
+    run(main)
 
 
 # --- counting ----------------------------------------------------------------------------------

@@ -286,3 +286,30 @@ def test_no_more_is_asked_than_a_slow_reader_has_room_for(
 
 def test_the_room_is_for_a_thousand() -> None:
     assert csp._outcomes.KEPT == 1000
+
+
+# --- answers that come too late ----------------------------------------------------------------
+
+
+def test_an_answer_to_a_call_that_was_given_up_is_not_read(run: Any, ask: Any) -> None:
+    @process
+    async def stubborn(calls: Receiver[Call[int, int]]) -> None:
+        async with calls.accept() as call:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(10)
+            call.reply(call.request)
+
+    async def main() -> None:
+        calls: Calls = Channel(Call[int, int], name="calls")
+        async with Spawn() as spawn:
+            running = spawn(stubborn(calls.receiver()))
+            with calls.sender() as tx:
+                replies = ask(tx, [1])
+                with trio.move_on_after(1):
+                    await replies.__anext__()
+                await replies.aclose()
+                await running
+                with pytest.raises(StopAsyncIteration):
+                    await replies.__anext__()
+
+    run(main)
