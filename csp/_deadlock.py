@@ -227,7 +227,8 @@ def _partners(core: Core, side: int) -> list[tuple[Core, int]]:
 def _helpers(core: Core, side: int, owners: _Owners) -> set[Holder]:
     """Whoever could act on `side` of a channel."""
     helpers = set(owners.acting(core, side))
-    if len(owners.held(core, side)) < core.ends[side] or core.detached:
+    own = side == SEND and owners.failing(core) is not None  # that of the channel itself
+    if len(owners.held(core, side)) + own < core.ends[side] or core.detached:
         helpers.add(OUTSIDE)
     if core.channel is not None and core.channel() is not None and not core.gone[side]:
         alone = core.maker is not None and not core.shared
@@ -290,7 +291,8 @@ def _to_meet(core: Core, side: int, owners: _Owners) -> set[Holder]:
         helpers |= _workers(core)
         failing = owners.failing(core)
         if failing is not None:
-            helpers |= _workers(failing) | _helpers(failing, RECEIVE, owners)
+            helpers |= _workers(failing)
+            helpers |= _helpers(failing, RECEIVE, owners) | _helpers(failing, SEND, owners)
     return helpers
 
 

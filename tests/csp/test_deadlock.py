@@ -275,6 +275,49 @@ async def a_lease_held_while_waiting(stuck: bool) -> None:
     )
 
 
+async def a_reader_of_failures(stuck: bool) -> None:
+    """He waits for a value to fail, in the hands of whoever waits for him, or for a while."""
+    jobs = Channel(int, name="jobs", buffer=1, max_attempts=1)
+
+    @process
+    async def reads(failed: Receiver[Any], out: Sender[int]) -> None:
+        async for _ in failed:
+            pass
+
+    @process
+    async def worker(jobs: Receiver[int], feed: Receiver[int]) -> None:
+        async with jobs.lease():
+            if stuck:
+                await feed.receive()
+            await trio.sleep(NAP)
+            raise ValueError
+
+    (c,) = ints("c")
+    with jobs.sender() as tx:
+        await tx.send(7)
+    await Par(reads(jobs.failed.receiver(), c.sender()), worker(jobs.receiver(), c.receiver()))
+
+
+async def failures_to_come(stuck: bool) -> None:
+    """Nobody works yet; whoever may send a job waits for the reader of failures, or naps."""
+    jobs = Channel(int, name="jobs")
+
+    @process
+    async def sends(jobs: Sender[int], feed: Receiver[int]) -> None:
+        if stuck:
+            await feed.receive()
+        await trio.sleep(NAP)
+
+    @process
+    async def reads(failed: Receiver[Any], out: Sender[int]) -> None:
+        async for _ in failed:
+            pass
+
+    (c,) = ints("c")
+    failed = jobs.failed.receiver()
+    await Par(sends(jobs.sender(), c.receiver()), reads(failed, c.sender()))
+
+
 async def an_extended_rendezvous(stuck: bool) -> None:
     """The receiver works with the value and waits for its sender, or for a while."""
 
@@ -587,6 +630,10 @@ NETWORKS: dict[str, tuple[Any, set[str], list[str]]] = {
     "lease": (a_lease_held_while_waiting, {"boss", "worker"},
               ["`worker` waits to receive from `go`, whose only sender `boss` holds",
                "`boss` waits to receive from `jobs`"]),
+    "failures": (a_reader_of_failures, {"reads", "worker"},
+                 ["`worker` waits to receive from `c`, whose only sender `reads` holds",
+                  "`reads` waits to receive from `jobs.failed`"]),
+    "no failures": (failures_to_come, {"reads", "sends"}, []),
     "extended": (an_extended_rendezvous, {"sends", "works"},
                  ["`sends` waits for the end of an extended rendezvous on `c`"]),
     "calls": (a_cycle_of_calls, {"client", "left0", "right"},
@@ -696,6 +743,19 @@ def test_help_of_a_plain_trio_task_may_always_come(lend: bool, how: str) -> None
             await outside.start(helper)
             HOLDER.reset(token)
             await waits_for_help(c.receiver(), b.member(), event, flag, how)
+        return "over"
+
+    assert run_fast(main, lend=lend) == "over"
+
+
+@both_paths
+def test_servers_that_wait_for_each_other_are_idle_as_long_as_nobody_else_waits(lend: bool) -> None:
+    async def main() -> str:
+        a, b = ints("a", "b")
+        async with Spawn() as spawn:
+            spawn(pass_on(a.receiver(), b.sender()), background=True)
+            spawn(pass_on(b.receiver(), a.sender()), background=True)
+            spawn(napper())
         return "over"
 
     assert run_fast(main, lend=lend) == "over"

@@ -158,6 +158,7 @@ def test_a_process_gets_new_handles_wherever_its_ends_stood(run: Any) -> None:
 def test_a_process_among_the_arguments_takes_its_ends_along(run: Any) -> None:
     @process
     async def runs(inner: csp.Process[None]) -> None:
+        assert [end._owner for end in inner._claims] == [HOLDER.get()]
         await inner
 
     async def main() -> None:
