@@ -121,7 +121,7 @@ class _Owners:
         for process in end._claimants():
             steps = (at for at in around(process) if at._sequential)
             running = (self._running.intersection(at._holders()) for at in steps)
-            found |= next(filter(None, running), set())
+            found |= next((holders for holders in running if holders), set[Holder]())
         return found
 
     def failing(self, core: Core) -> Core | None:
