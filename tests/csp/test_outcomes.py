@@ -215,6 +215,21 @@ def test_after_its_failure_a_map_is_over(run: Any, seed: int) -> None:
     assert 4 not in with_servers(run, body)
 
 
+def test_in_a_plain_trio_task_each_reply_is_a_checkpoint(ask: Any) -> None:
+    async def main() -> None:
+        calls: Calls = Channel(Call[int, int], name="calls")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(doubles, calls.receiver(), [])
+            with calls.sender() as tx:
+                replies = ask(tx, [1, 2])
+                for expected in (2, 4):
+                    with trio.testing.assert_checkpoints():
+                        assert reply_of(await replies.__anext__()) == expected
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
 # --- leaving -----------------------------------------------------------------------------------
 
 

@@ -314,6 +314,25 @@ def test_a_produced_value_is_checked_and_communication_is_allowed_again_afterwar
     run(main)
 
 
+def test_a_selection_that_meets_a_failing_offer_waits_on(run: Any) -> None:
+    @csp.process
+    async def offers(out: csp.Sender[int]) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await Alternation(out.offer(lambda: 1 // 0)).select()
+        await trio.sleep(1)
+        await out.send(7)
+
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        async with csp.Spawn() as spawn:
+            with channel.receiver() as rx:
+                spawn(offers(channel.sender()))
+                await trio.testing.wait_all_tasks_blocked()
+                return (await Alternation(rx, Timeout(60)).select()).value
+
+    assert run(main) == 7
+
+
 def test_a_produced_end_has_left_its_owner() -> None:
     async def main() -> None:
         ends = Channel[csp.Sender[int]](name="ends")
