@@ -76,11 +76,18 @@ def map_ends(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
     """`value` with `change` applied to each end in it; the same object if there is none.
 
     Looks into lists, tuples, dicts, dataclasses and Structs, and into whatever says how in
-    `_map_ends` (alternations).  `of` says what to look for instead of ends.
+    `_map_ends` (alternations).  `of` says what to look for instead of ends.  Raises ValueError
+    for a value with an end that is too deep to be rebuilt.
     """
     if type(value) in LEAVES or not find(value, of):
         return value
-    return _mapped(value, change, of)
+    try:
+        return _mapped(value, change, of)
+    except RecursionError:
+        raise ValueError(
+            "a value with an end in it may not hold itself, nor be nested that deep: send the "
+            "end by itself"
+        ) from None
 
 
 def find(value: Any, of: Any = End) -> list[Any]:

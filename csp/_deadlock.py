@@ -24,6 +24,7 @@ from ._kernel import Holder, Kernel, Waiting
 from ._latch import Latch
 from ._offer import RECEIVE, SEND, Party
 from ._outcomes import Calls
+from ._process import around
 from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
 SHOWN = 20  # lines of a report; a network may have thousands of processes
@@ -86,19 +87,42 @@ class _Owners:
     """Who holds the ends of each channel, and which channel each channel of failures is of."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._of: dict[tuple[Core, int], list[Holder]] = {}
+        self._running = kernel.holders
+        self._of: dict[tuple[Core, int], list[tuple[Holder, End]]] = {}
+        self._acting: dict[tuple[Core, int], set[Holder]] = {}
         self._failing: dict[Core, Core] = {}
         for holder in kernel.holders:
             for ref in list(holder.ends.values()):
                 end = ref()
                 if isinstance(end, End):
-                    self._of.setdefault((end._core, end._side), []).append(holder)
+                    self._of.setdefault((end._core, end._side), []).append((holder, end))
                     if end._core.failed is not None:
                         self._failing[end._core.failed] = end._core
 
-    def of(self, core: Core, side: int) -> list[Holder]:
-        """The holders of the ends on `side`, once for each end."""
+    def held(self, core: Core, side: int) -> list[tuple[Holder, End]]:
+        """The ends on `side` and their holders."""
         return self._of.get((core, side), [])
+
+    def acting(self, core: Core, side: int) -> set[Holder]:
+        """Who could act on `side`."""
+        known = self._acting.get((core, side))
+        if known is None:
+            found = [self.acting_on(end, holder) for holder, end in self.held(core, side)]
+            known = self._acting[core, side] = set[Holder]().union(*found)
+        return known
+
+    def acting_on(self, end: End, holder: Holder) -> set[Holder]:
+        """Who could act on an end: its holder, or for a later step of a `Seq` who is before it."""
+        return (self._before(end) if end._claims else set()) or {holder}
+
+    def _before(self, end: End) -> set[Holder]:
+        """Who runs the steps before the one that an end was given to."""
+        found: set[Holder] = set()
+        for process in end._claimants():
+            steps = (at for at in around(process) if at._sequential)
+            running = (self._running.intersection(at._holders()) for at in steps)
+            found |= next((holders for holders in running if holders), set[Holder]())
+        return found
 
     def failing(self, core: Core) -> Core | None:
         """The channel whose failed values go to `core`."""
@@ -202,9 +226,9 @@ def _partners(core: Core, side: int) -> list[tuple[Core, int]]:
 
 def _helpers(core: Core, side: int, owners: _Owners) -> set[Holder]:
     """Whoever could act on `side` of a channel."""
-    held = owners.of(core, side)
-    helpers = set(held)
-    if len(held) < core.ends[side] or core.detached:
+    helpers = set(owners.acting(core, side))
+    own = side == SEND and owners.failing(core) is not None  # that of the channel itself
+    if len(owners.held(core, side)) + own < core.ends[side] or core.detached:
         helpers.add(OUTSIDE)
     if core.channel is not None and core.channel() is not None and not core.gone[side]:
         alone = core.maker is not None and not core.shared
@@ -267,7 +291,8 @@ def _to_meet(core: Core, side: int, owners: _Owners) -> set[Holder]:
         helpers |= _workers(core)
         failing = owners.failing(core)
         if failing is not None:
-            helpers |= _workers(failing) | _helpers(failing, RECEIVE, owners)
+            helpers |= _workers(failing)
+            helpers |= _helpers(failing, RECEIVE, owners) | _helpers(failing, SEND, owners)
     return helpers
 
 
@@ -277,14 +302,13 @@ def _workers(core: Core) -> set[Holder]:
 
 def _missing(core: BarrierCore, owners: _Owners) -> set[Holder]:
     """The holders of members that do not wait."""
+    held = owners.held(core, SEND)
+    later = {getattr(end, "_stands_for", None) for _, end in held}  # that of this step counts
+    members = [(holder, end) for holder, end in held if end not in later]
     offering = core.offering()
-    missing: set[Holder] = set()
-    for holder in owners.of(core, SEND):
-        for ref in list(holder.ends.values()):
-            end = ref()
-            if end is not None and end._core is core and end not in offering:
-                missing.add(holder)
-    if len(owners.of(core, SEND)) < core.ends[SEND]:
+    waited_for = [owners.acting_on(end, holder) for holder, end in members if end not in offering]
+    missing = set[Holder]().union(*waited_for)
+    if len(members) < core.ends[SEND]:
         missing.add(OUTSIDE)
     return missing
 
@@ -337,7 +361,7 @@ def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], str, 
 def _to_do(core: Core, side: int, owners: _Owners) -> str:
     verb = "to send to" if side == SEND else "to receive from"
     what = "receiver" if side == SEND else "sender"
-    held = [h for other, on in _partners(core, side) for h in owners.of(other, on)]
+    held = [h for other, on in _partners(core, side) for h, _ in owners.held(other, on)]
     if not held:
         return f"waits {verb} `{core.name}`, which has no {what}"
     if len(held) == 1:

@@ -145,6 +145,7 @@ class Calls:
         except BaseException:
             if self.open.pop(ticket, ticket) is None and self.ordered:
                 self.order.remove(ticket)
+            self.news.set()  # it is not open any more: a reader that goes on behind `cancel` may wait
             raise
 
     def _answered(self, ticket: Ticket) -> None:

@@ -598,18 +598,14 @@ def _steps(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     task, outer = driver.task, driver.outer
     send, throw = driver.coro.send, driver.coro.throw
     argument: Any = None
-    error: BaseException | None = None
+    thrown: list[BaseException] = []  # a local would keep what the frames of the error hold
     fresh = True  # started in this pass
     while True:
         kernel.current = driver.holder if task.coro is outer else None
         kernel.credit = OPERATIONS
         driver.settled = False
         try:
-            if error is None:
-                message = send(argument)
-            else:
-                raised, error = error, None
-                message = throw(raised)
+            message = throw(thrown.pop()) if thrown else send(argument)
         except StopIteration as stop:
             kernel.spill(None)
             return stop.value
@@ -638,7 +634,8 @@ def _steps(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
             try:
                 told = outcome.unwrap()
             except BaseException as caught:
-                error = caught
+                thrown.append(caught)
+                outcome = None
                 break
             if told is not None:
                 kind, what = told
@@ -655,7 +652,7 @@ def _steps(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
             try:
                 argument = yield message
             except BaseException as caught:  # trio refuses the message of a foreign library
-                error = caught
+                thrown.append(caught)
             if driver.pending:
                 driver.pending, argument = False, None
                 kernel.pending -= 1

@@ -111,7 +111,7 @@ class Process(Coroutine[Any, Any, R_co]):
                 for other in end._claimants():
                     if other is leaf or other._state == DROPPED:
                         continue
-                    if not _in_turn(leaf, other) and (whole or self in _around(other)):
+                    if not _in_turn(leaf, other) and (whole or self in around(other)):
                         raise EndClosed(
                             f"`{end._core.name}`'s {end._what} was given to `{leaf.name}` at "
                             f"{leaf.place} and to `{other.name}` at {other.place}: "
@@ -135,7 +135,7 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _path_label(self) -> str:
         """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
-        labels = [at._label for at in _around(self) if at._label]
+        labels = [at._label for at in around(self) if at._label]
         return ".".join(reversed(labels))
 
     def _drop(self) -> None:
@@ -196,7 +196,7 @@ class Process(Coroutine[Any, Any, R_co]):
         return cast("Process[list[R_co]]", Copies(n, self, place_of_caller()))
 
 
-def _around(part: Process[Any]) -> list[Process[Any]]:
+def around(part: Process[Any]) -> list[Process[Any]]:
     """A process and all that it is part of, outermost last."""
     found: list[Process[Any]] = []
     at: Process[Any] | None = part
@@ -208,8 +208,8 @@ def _around(part: Process[Any]) -> list[Process[Any]]:
 
 def _in_turn(a: Process[Any], b: Process[Any]) -> bool:
     """True if the lowest composition that holds both is a `Seq`."""
-    above = set(_around(a))
-    return next((at._sequential for at in _around(b) if at in above), False)
+    above = set(around(a))
+    return next((at._sequential for at in around(b) if at in above), False)
 
 
 async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:
