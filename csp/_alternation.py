@@ -229,6 +229,8 @@ class Alternation(Generic[E_co, V_co]):
                     continue
                 return choice
             if choice is None and selector.enabled & self._skips:
+                for core in selector.far:
+                    core.wanted(True)
                 choice = Choice(self._slots[_lowest(selector.enabled & self._skips)].named, None)
             if choice is not None:
                 if checkpoint:
@@ -305,7 +307,7 @@ class Alternation(Generic[E_co, V_co]):
         me.queue = selector
         selector.party, selector.chosen = me, None
         for core in selector.far:
-            core.wanted()
+            core.wanted(False)
         return await self._answer(kernel, me, started)
 
     async def _answer(self, kernel: Kernel, me: Party, started: float) -> Any:

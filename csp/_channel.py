@@ -145,6 +145,8 @@ class Sender(End, abc.Sender[T_contra]):
         core.refuse(value)
         if kernel.hook is not None:
             kernel.tell("offered", core.path(), "send")
+        if core.must_ask():  # the answer takes a while: let a pending cancel strike before
+            await kernel.cancel_point()
         cargo = None
         if core.carries:
             value, cargo = pack(value)
@@ -418,6 +420,8 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         settled = self._core.receive(me, woken)
         kernel.wake_all(woken)
         if not settled:
+            if self._core.wanted is not None:
+                self._core.wanted(True)
             raise trio.WouldBlock
         if me.outcome is not COMMITTED:
             self._raise(me.outcome)

@@ -81,9 +81,8 @@ class Core(Rendezvous):
         )
         self.elsewhere: bool = False  # its home is another program
         self.lost: str = ""  # why the node with the other ends is gone
-        self.wanted: Callable[[], object] | None = (
-            None  # told when a receiver waits for a sender elsewhere
-        )
+        # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
+        self.wanted: Callable[[bool], object] | None = None
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.count(name)
@@ -92,7 +91,7 @@ class Core(Rendezvous):
         """Let `party` wait at the end of the line; a sender elsewhere is told of a receiver."""
         super().enqueue(party)
         if self.wanted is not None and party.side == RECEIVE:
-            self.wanted()
+            self.wanted(False)
 
     def path(self) -> str:
         """Its name behind that of its maker: `main.jobs`."""

@@ -310,7 +310,8 @@ class Giver(_Elsewhere):
 
     `told(given, answer, detail)` gets the answers: ACCEPT, HOLD (detail: True if the sender waits
     for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN.
-    `wanted()` is called when a receiver begins to wait.  `lends`: a value that is leased stays
+    `wanted(False)` is called when a receiver begins to wait, `wanted(True)` when one has looked for
+    a value in vain and does not wait.  `lends`: a value that is leased stays
     the other side's, which hears how the work went; otherwise it is this channel's then.
     """
 
@@ -320,7 +321,7 @@ class Giver(_Elsewhere):
         *,
         told: Callable[[Given, str, Any], object],
         ended: Callable[[], object],
-        wanted: Callable[[], object] | None = None,
+        wanted: Callable[[bool], object] | None = None,
         lends: bool = False,
     ) -> None:
         super().__init__(end, ended)

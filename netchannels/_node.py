@@ -357,9 +357,7 @@ class Node:
 
     # --- what its links ask of it ----------------------------------------------------------
 
-    def find(
-        self, link: Link, asked: wire.Opening
-    ) -> tuple[Any, Passage, float] | tuple[int, str]:
+    def find(self, link: Link, asked: wire.Opening) -> tuple[Any, Passage, float] | tuple[int, str]:
         """A clone of a shared end for who asks, or why not."""
         shared = self._shared.get(asked.name)
         if shared is None or self._closing:

@@ -159,8 +159,6 @@ class Outlet:
             taker.refuse(item, csp.ChannelTypeError(event.body.decode(errors="replace")))
         else:
             taker.fail(item, self._failure(event.body))
-        if not taker.closed:
-            taker.ask()
 
     def _done(self, item: Item, body: bytes) -> None:
         reply: Any = None
@@ -213,6 +211,7 @@ class Inlet:
         self.link, self.number, self.passage, self.home = link, number, passage, home
         self.prefetch = prefetch
         self.given: dict[int, Given] = {}
+        self._polled = False  # somebody looks now and then, and does not wait
         self._arriving: dict[int, list[Any]] = {}  # ends in values that nobody has taken
         self.standing = 0  # those that nobody has taken
         self._retired: Retired | None = None  # heard, while values still stand in line
@@ -241,11 +240,13 @@ class Inlet:
         port = self.link.connection.ports.get(self.number)
         return None if port is None or port.said or port.heard else port
 
-    def _wanted(self) -> None:
-        """Receivers wait for a rendezvous."""
+    def _wanted(self, polled: bool = False) -> None:
+        """Receivers wait for a rendezvous, or have looked for a value and will look again."""
+        self._polled = polled
         port = self._port()
         if port is not None:
-            lacking = self.giver.demand() - port.wants
+            demand = int(not self.standing) if polled else self.giver.demand()
+            lacking = demand - port.wants
             if lacking > 0:
                 self.link.connection.want(self.number, lacking)
                 self.link.poke()
@@ -345,7 +346,9 @@ class Inlet:
         given = self.giver.prepare(value, attempt=event.attempt, last=event.last)
         self.given[id] = given
         self._ids[given] = id
-        self.giver.give(given, stand=bool(self.prefetch))
+        self.giver.give(given, stand=bool(self.prefetch or self._polled))
+        if self._polled and not given.settled:
+            link.remind(PATIENCE, self.giver.take_back, given)
 
     def asked(self, event: Asked) -> None:
         """Its sender wants a value back."""

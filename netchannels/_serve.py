@@ -294,7 +294,12 @@ def connect(
 
 class _Over(_Block):
     def __init__(
-        self, stream: trio.abc.Stream, roles: dict[str, Secret], dialled: bool, hello: Hello, drain: float
+        self,
+        stream: trio.abc.Stream,
+        roles: dict[str, Secret],
+        dialled: bool,
+        hello: Hello,
+        drain: float,
     ) -> None:
         self._stream, self._roles, self._dialled = stream, roles, dialled
         self._node = Node(hello, drain=drain, roles=roles)
