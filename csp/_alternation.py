@@ -316,7 +316,11 @@ class Alternation(Generic[E_co, V_co]):
         due = [slot.due(started) for slot in self._timers if slot.bit & selector.enabled]
         if kernel.hook is not None:
             kernel.tell("parked")
-        await kernel.park(me, min(due, default=math.inf))
+        selector.asking = me
+        try:
+            await kernel.park(me, min(due, default=math.inf))
+        finally:
+            selector.asking = None
         watch = selector.chosen
         if watch is None:  # a timer
             return None
@@ -326,6 +330,8 @@ class Alternation(Generic[E_co, V_co]):
         if value is NOT_READY:
             selector.hints |= watch.bit
             return None
+        for core in selector.far:  # somebody may have waited for this decision
+            core.wanted(False)
         return self._chosen(kernel, index, value)
 
 

@@ -196,16 +196,22 @@ class Selector:
     Invariants:
     * `hints` has the bit of every guard that may be ready (a superset, verified when looked at).
     * `party` is None unless a selection waits; `enabled` are its guards.
+    * `asking` is the party whose offer somebody elsewhere has to answer; it is no offer meanwhile.
     """
 
-    __slots__ = ("chosen", "enabled", "hints", "mutual", "party")
+    __slots__ = ("asking", "chosen", "enabled", "hints", "mutual", "party")
 
     def __init__(self) -> None:
         self.hints: int = 0
         self.mutual: int = 0  # guards that another alternation may be waiting for on the other side
         self.enabled: int = 0
         self.party: Party | None = None
+        self.asking: Party | None = None
         self.chosen: Watch | None = None
+
+    def is_locked(self) -> bool:
+        """True while it waits for the answer of somebody elsewhere."""
+        return self.asking is not None and self.asking.engaged is not None
 
     def produce(self, watch: Watch) -> Any:
         """Make the value of an output guard, in the process of the alternation."""

@@ -358,6 +358,11 @@ class Giver(_Elsewhere):
         core = self.core
         return core.waiting(RECEIVE) or int(core.has_partner(RECEIVE))
 
+    def is_deciding(self) -> bool:
+        """True if an alternation that receives here waits for an answer from elsewhere."""
+        watches = self.core.watches
+        return watches is not None and any(w.selector.is_locked() for w in watches[RECEIVE])
+
     def is_served(self) -> bool:
         """True if nothing that was given waits for a receiver."""
         return not self.core.waiting(SEND)

@@ -35,6 +35,11 @@ Port = Outlet | Inlet
 class Home(Protocol):
     """What a link asks of its node."""
 
+    @property
+    def node_id(self) -> bytes:
+        """What tells the nodes of a network apart, and orders them."""
+        ...
+
     def find(
         self, link: Link, asked: events.Opening
     ) -> tuple[Any, Passage, float] | tuple[int, str]:
@@ -160,6 +165,15 @@ class Link:
             for number in [number for number in self.ports if number not in known]:
                 del self.ports[number]
             self.home.port_closed()
+
+    def waits_for_us(self) -> bool:
+        """True if an alternation there may wait until one of ours has decided.
+
+        Of two that ask each other only the one of the lower node waits, the other one gives up
+        and asks again (wait-die: Rosenkrantz, Stearns, Lewis, "System level concurrency control
+        for distributed database systems", ACM TODS 3(2), 1978), so that no circle of them waits.
+        """
+        return self.peer < self.home.node_id
 
     # --- ports -----------------------------------------------------------------------------
 

@@ -86,6 +86,11 @@ class Node:
     def __repr__(self) -> str:
         return f"<node {self.label} at {self.address}>"
 
+    @property
+    def node_id(self) -> bytes:
+        """16 random bytes that tell this node apart."""
+        return self.hello.node_id
+
     # --- sharing ---------------------------------------------------------------------------
 
     def share(

@@ -211,6 +211,7 @@ class Inlet:
         self.link, self.number, self.passage, self.home = link, number, passage, home
         self.prefetch = prefetch
         self.given: dict[int, Given] = {}
+        self._patient: list[Given] = []  # stand until an alternation here has decided
         self._polled = False  # somebody looks now and then, and does not wait
         self._arriving: dict[int, list[Any]] = {}  # ends in values that nobody has taken
         self.standing = 0  # those that nobody has taken
@@ -243,6 +244,7 @@ class Inlet:
     def _wanted(self, polled: bool = False) -> None:
         """Receivers wait for a rendezvous, or have looked for a value and will look again."""
         self._polled = polled
+        self._release_patient()
         port = self._port()
         if port is not None:
             demand = int(not self.standing) if polled else self.giver.demand()
@@ -250,6 +252,13 @@ class Inlet:
             if lacking > 0:
                 self.link.connection.want(self.number, lacking)
                 self.link.poke()
+
+    def _release_patient(self) -> None:
+        """An alternation has decided: what waited for that, and was not taken, goes back."""
+        if self._patient and not self.giver.is_deciding():
+            patient, self._patient = self._patient, []
+            for given in patient:
+                self.giver.take_back(given)
 
     def _renew(self) -> None:
         """Grant more wants once half of them are used."""
@@ -346,9 +355,12 @@ class Inlet:
         given = self.giver.prepare(value, attempt=event.attempt, last=event.last)
         self.given[id] = given
         self._ids[given] = id
-        self.giver.give(given, stand=bool(self.prefetch or self._polled))
-        if self._polled and not given.settled:
+        waits = link.waits_for_us() and self.giver.is_deciding()
+        self.giver.give(given, stand=bool(self.prefetch or self._polled or waits))
+        if not self.prefetch and not given.settled:
             link.remind(PATIENCE, self.giver.take_back, given)
+            if waits:
+                self._patient.append(given)
 
     def asked(self, event: Asked) -> None:
         """Its sender wants a value back."""
