@@ -19,9 +19,10 @@ import msgspec
 
 import csp
 
+from ._errors import TypeRefused
 from ._fingerprint import fingerprint
 from ._nesting import LIMIT, nests_too_deep
-from ._shape import ENDS, Shape, TypeRefused, described
+from ._shape import ENDS, Shape, described
 
 Lower = Callable[[Any], bytes]  # an end -> what names it on its way
 Lift = Callable[[bytes, Any], Any]  # what names it, the type it has here -> an end

@@ -255,9 +255,9 @@ class Link:
         else:
             found = self.home.find(self, event)
         if len(found) == 2:
-            self.connection.refuse(number, *cast("tuple[int, str]", found))
+            self.connection.refuse(number, *found)
             return
-        end, passage, buffer = cast("tuple[Any, Passage, float]", found)
+        end, passage, buffer = found
         self.connection.opened(number, buffered=buffer > 0)
         port: Port
         if event.receives:

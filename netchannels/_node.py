@@ -119,9 +119,8 @@ class Node:
             raise TypeError(f"an end of a channel is shared, not {end!r}{hint}")
         self._check_name(name)
         if allow is not None:
-            allow = frozenset(allow)
-            unknown = sorted(allow - self._roles)
-            if unknown or self._roles == {""}:
+            unknown = sorted(frozenset(allow) - self._roles)
+            if unknown or self._roles == frozenset({""}):
                 raise ValueError(
                     f"`allow` needs one secret a role: serve(secret={{'worker': s1, 'admin': s2}}); "
                     f"roles of this node: {sorted(self._roles - {''}) or 'none'}"
@@ -145,7 +144,7 @@ class Node:
         end.clone().close()  # EndClosed, if it is not ours to give
         shared.ends[receives] = take_over(end)
         shared.passage, shared.until = passage, until
-        shared.allow = cast("frozenset[str] | None", allow)
+        shared.allow = None if allow is None else frozenset(allow)
         self._shared[name] = shared
 
     def _check_name(self, name: str) -> None:

@@ -11,7 +11,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -81,6 +81,7 @@ class _Serving(_Block):
         node = self._node
         scope = self._admit(peer)
         entry = (peer.rpartition(":")[0], scope)
+        opened = None
         try:
             with scope:
                 opened = await self._shake_hands(stream)
@@ -90,7 +91,7 @@ class _Serving(_Block):
         finally:
             if entry in self._strangers:
                 self._strangers.remove(entry)
-        if scope.cancelled_caught:
+        if opened is None:
             node.refused(
                 peer, HandshakeError("too many connections without a handshake: the oldest goes")
             )
@@ -250,7 +251,8 @@ class _Reconnected(_Block):
 def _is_loss(error: BaseException) -> bool:
     """True for the loss of a link, also in a group of nothing else."""
     if isinstance(error, BaseExceptionGroup):
-        return all(_is_loss(each) for each in error.exceptions)
+        parts: tuple[BaseException, ...] = cast(Any, error).exceptions
+        return all(_is_loss(part) for part in parts)
     return isinstance(error, (csp.LinkLost, csp.DeliveryUnknown))
 
 
