@@ -139,33 +139,32 @@ class Parser:
 
     def __init__(self) -> None:
         self._pending = bytearray()
+        self._needed = HEADER.size  # so long must `_pending` be before it is worth a look
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[Frame]:
         """The frames that are complete now; raises WireError at the first that is none."""
         pending = self._pending
         if pending:
             pending += data
-            data = pending
-        view, at, end = memoryview(data), 0, len(data)
+            if len(pending) < self._needed:
+                return
+        if pending or not isinstance(data, bytes):
+            data = bytes(pending or data)
+            pending.clear()
         unpack, size = HEADER.unpack_from, HEADER.size
-        try:
-            while end - at >= size:
-                length, kind, flags, port, id = unpack(view, at)
-                meaning = FRAMES.get(kind)
-                if meaning is None or length > meaning.longest or flags & ~meaning.flags:
-                    raise WireError(_objection(length, kind, flags))
-                start = at + size
-                if end - start < length:
-                    break
-                at = start + length
-                yield Frame(kind, flags, port, id, bytes(view[start:at]) if length else b"")
-        finally:
-            rest = b"" if data is pending else bytes(view[at:])
-            view.release()
-            if data is pending:
-                del pending[:at]
-            else:
-                pending += rest
+        at, end, self._needed = 0, len(data), size
+        while end - at >= size:
+            length, kind, flags, port, id = unpack(data, at)
+            meaning = FRAMES.get(kind)
+            if meaning is None or length > meaning.longest or flags & ~meaning.flags:
+                raise WireError(_objection(length, kind, flags))
+            start = at + size
+            if end - start < length:
+                self._needed = size + length
+                break
+            at = start + length
+            yield Frame(kind, flags, port, id, data[start:at])
+        pending += data[at:]
 
 
 def _objection(length: int, kind: int, flags: int) -> str:
