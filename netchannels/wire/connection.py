@@ -409,7 +409,7 @@ class Connection:
         self._answer(number, id, Kind.HOLD)
 
     def release(self, number: int, id: int) -> None:
-        """Nobody has taken it."""
+        """Nobody has taken it.  It has used up its want all the same: `want` again."""
         self._answer(number, id, Kind.RELEASE)
 
     def done(self, number: int, id: int, reply: bytes = b"") -> None:
