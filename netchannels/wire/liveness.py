@@ -4,6 +4,8 @@ A program that was paused (a debugger, `SIGSTOP`, a laptop that slept) finds tha
 gone by in which it could not have read a heartbeat.  So silence is counted in ticks of this
 program: each look at the clock counts for one tick at most, however long it was ago.
 
+A time for which the other side has announced that it is busy is no silence at all.
+
 Invariant: `silence` never grows by more than `tick` between two looks.
 """
 
@@ -17,12 +19,19 @@ LONGEST_BUSY = 24 * 3600.0
 class Liveness:
     """Counts the silence of the other side; times are seconds of the caller's clock.
 
+    Raises ValueError unless 0 < heartbeat and 0 < suspect <= lost.
+
     >>> alive = Liveness(heartbeat=2.0, suspect=5.0, lost=10.0, now=0.0)
     >>> [event for second in range(1, 12) for event in alive.look(second)]
     [Suspected(), Lost(why='silent for 10 s')]
     """
 
     def __init__(self, *, heartbeat: float, suspect: float, lost: float, now: float) -> None:
+        if not (heartbeat > 0 and 0 < suspect <= lost):
+            raise ValueError(
+                f"heartbeat {heartbeat}, suspect {suspect}, lost {lost}: all must be above 0, "
+                f"and lost not below suspect"
+            )
         self.heartbeat, self.suspect, self.lost = heartbeat, suspect, lost
         self.tick = min(heartbeat / 2, suspect / 4, 1.0)
         self.silence = 0.0
@@ -31,16 +40,16 @@ class Liveness:
         self.over = False
         self._busy_until = 0.0  # in ticks
         self._looked = now
-        self._beat = now  # when the last heartbeat was due
+        self._beat = now  # when the last heartbeat went out
 
     def look(self, now: float) -> list[Event]:
         """The time is `now`; returns what that says about the other side."""
         step = min(max(now - self._looked, 0.0), self.tick)
         self._looked = now
-        self.silence += step
         self.ticks += step
-        if self.over or self.ticks < self._busy_until:
+        if self.over or self.ticks <= self._busy_until:
             return []
+        self.silence += step
         if self.silence >= self.lost:
             self.over = True
             return [Lost(f"silent for {self.lost:g} s")]
@@ -62,8 +71,11 @@ class Liveness:
         self._busy_until = self.ticks + min(seconds, LONGEST_BUSY)
 
     def beat_is_due(self, now: float) -> bool:
-        """True when it is time for a heartbeat of ours; it counts as sent then."""
-        if now - self._beat < self.heartbeat:
+        """True when it is time for a heartbeat of ours; it counts as sent then.
+
+        A clock that was set back makes it due at once.
+        """
+        if 0 <= now - self._beat < self.heartbeat:
             return False
         self._beat = now
         return True

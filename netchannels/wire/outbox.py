@@ -16,66 +16,75 @@ NOTHING = memoryview(b"")
 
 
 class Outbox:
-    """The bytes of one link that are not written yet."""
+    """The bytes of one link that are not written yet.
+
+    >>> outbox = Outbox()
+    >>> outbox.put(b"first, ")
+    >>> outbox.put(b"second")
+    >>> outbox.take(), outbox.take()
+    (b'first, second', b'')
+    """
 
     def __init__(self) -> None:
-        self._ready = bytearray()
+        self._ready: list[bytes | memoryview] = []
         self._waiting: deque[Port] = deque()
         self._chunk = CHUNK  # grows while one port alone has data
 
     def __bool__(self) -> bool:
         return bool(self._ready or self._waiting)
 
+    def waiting(self) -> tuple[Port, ...]:
+        """The ports of which not everything is written."""
+        return tuple(self._waiting)
+
     def put(self, data: bytes, port: Port | None = None) -> None:
         """A complete frame; it waits behind what its port has queued."""
         if port is not None and port.queue:
             port.queue.append((data, NOTHING))
         else:
-            self._ready += data
+            self._ready.append(data)
 
     def put_long(
         self, port: Port, kind: Kind, id: int, prefix: bytes, value: bytes, flags: int
     ) -> None:
-        """A value that is cut into chunks."""
+        """A value that is longer than a chunk, and therefore cut."""
         view = memoryview(value)
-        body = prefix + TOTAL.pack(len(value)) + view[:CHUNK]
+        body = b"".join((prefix, TOTAL.pack(len(value)), view[:CHUNK]))
         first = HEADER.pack(len(body), kind, flags | MORE, port.number, id) + body
-        rest = view[CHUNK:]
         if not port.queue:
             self._waiting.append(port)
         port.queue.append((first, NOTHING))
-        port.queue.append((HEADER.pack(0, Kind.DATA, 0, port.number, id), rest))
-
-    def forget(self, port: Port) -> None:
-        """Nothing of this port is written any more."""
-        if port.queue:
-            port.queue.clear()
-            self._waiting.remove(port)
+        port.queue.append((HEADER.pack(0, Kind.DATA, 0, port.number, id), view[CHUNK:]))
 
     def take(self, least: int = 64 * 1024) -> bytes:
         """The next bytes to write: what is ready, and chunks up to about `least` bytes."""
-        out = self._ready
-        self._ready = bytearray()
-        while self._waiting and len(out) < least:
-            port = self._waiting.popleft()
-            alone = not self._waiting
-            self._chunk = min(self._chunk * 2, LONGEST_CHUNK) if alone else CHUNK
-            self._take_chunk(port, out)
-            if port.queue:
-                self._waiting.append(port)
-        return bytes(out)
+        out, self._ready = self._ready, []
+        if self._waiting:
+            size = sum(map(len, out))
+            while self._waiting and size < least:
+                size += self._take_turn(out)
+        return b"".join(out)
 
-    def _take_chunk(self, port: Port, out: bytearray) -> None:
-        """One chunk of the value at the head of the queue, or the complete frames there."""
-        while port.queue:
+    def _take_turn(self, out: list[bytes | memoryview]) -> int:
+        """The next port writes about a chunk: frames that are complete, or a piece of a value."""
+        port = self._waiting.popleft()
+        alone = not self._waiting
+        self._chunk = min(self._chunk * 2, LONGEST_CHUNK) if alone else CHUNK
+        size = 0
+        while port.queue and size < self._chunk:
             head, rest = port.queue.popleft()
-            if not rest:
-                out += head
-                continue
-            _, kind, flags, number, id = HEADER.unpack(head)
-            chunk, rest = rest[: self._chunk], rest[self._chunk :]
-            out += HEADER.pack(len(chunk), kind, flags | MORE if rest else flags, number, id)
-            out += chunk
+            out.append(head)
+            size += len(head)
             if rest:
-                port.queue.appendleft((head, rest))
-            return
+                _, kind, flags, number, id = HEADER.unpack(head)
+                chunk, rest = rest[: self._chunk], rest[self._chunk :]
+                more = MORE if rest else 0
+                out[-1] = HEADER.pack(len(chunk), kind, flags | more, number, id)
+                out.append(chunk)
+                size += len(chunk)
+                if rest:
+                    port.queue.appendleft((head, rest))
+                    break
+        if port.queue:
+            self._waiting.append(port)
+        return size

@@ -8,6 +8,8 @@ Invariants of a `Port`:
 * values are numbered from 1 in the order sent; `values` has those without a final answer.
 * `wants` is how many more values may be delivered (sending side), or were asked for and have not
   come (receiving side, which may count some that are being taken back).
+* `tentative` is how many of `values` have no answer at all, `asked_back` how many UNWANTs have not
+  come back as UNWANTED.
 * `said` and `heard` are true once this side, or the other, has retired or poisoned; each says so
   once.  The port is over when both are and no value is without its answer.
 """
@@ -23,20 +25,30 @@ from .frames import Kind
 class State(Enum):
     """Of a port, as one side sees it."""
 
-    OPENING = "asked for; waits for the answer"
-    ASKED = "the other side asks for it"
+    OPENING_SENDS = "asked for, to send; waits for the answer"
+    OPENING_RECEIVES = "asked for, to receive; waits for the answer"
+    ASKED_SENDS = "asked for by the other side, which shall receive"
+    ASKED_RECEIVES = "asked for by the other side, which shall send"
+    ASKED_STILL = "asked for by the other side, which has retired since"
     SENDS = "open; this side sends the values"
     RECEIVES = "open; this side receives the values"
-    SENDS_STILL = "the receiving side has retired; its last answers may come"
-    RECEIVES_STILL = "the sending side has retired; its last cancels may come"
+    SENDS_STILL = "retired by the receiving side; its last answers may come"
+    RECEIVES_STILL = "retired by the sending side; its last cancels may come"
+
+    __hash__ = object.__hash__  # members are single; the hash of Enum takes longer than a look-up
 
 
+ASKED = frozenset({State.ASKED_SENDS, State.ASKED_RECEIVES, State.ASKED_STILL})
 ANSWERS = frozenset({Kind.ACCEPT, Kind.HOLD, Kind.RELEASE, Kind.DONE, Kind.FAIL, Kind.RETURN})
+REPLIES = frozenset({Kind.OPENED, Kind.REFUSED})
 ENDS = frozenset({Kind.RETIRE, Kind.POISON})
 
 HEARS: dict[State, frozenset[Kind]] = {
-    State.OPENING: frozenset({Kind.OPENED, Kind.REFUSED}),
-    State.ASKED: frozenset({Kind.WANT, Kind.UNWANT}) | ENDS,
+    State.OPENING_SENDS: REPLIES,
+    State.OPENING_RECEIVES: REPLIES | {Kind.UNWANTED},
+    State.ASKED_SENDS: frozenset({Kind.WANT, Kind.UNWANT}) | ENDS,
+    State.ASKED_RECEIVES: ENDS,
+    State.ASKED_STILL: frozenset(),
     State.SENDS: frozenset({Kind.WANT, Kind.UNWANT, Kind.DATA}) | ANSWERS | ENDS,
     State.RECEIVES: frozenset({Kind.DELIVER, Kind.DATA, Kind.WITHDRAW, Kind.CANCEL, Kind.UNWANTED})
     | ENDS,
@@ -55,9 +67,11 @@ class Fate(Enum):
     ASKED = "asked back"
     HELD = "taken for work"
 
+    __hash__ = object.__hash__  # as above
+
 
 # the answer to a value: its next fate, None when the answer is final
-MOVES: dict[tuple[Fate, Kind], Fate | None] = {
+MOVES: dict[tuple[Fate, int], Fate | None] = {
     (Fate.STANDING, Kind.ACCEPT): None,
     (Fate.STANDING, Kind.HOLD): Fate.HELD,
     (Fate.STANDING, Kind.RELEASE): None,
@@ -94,10 +108,17 @@ class Arriving:
 
 
 class Port:
-    """One channel on a link, as one side sees it."""
+    """One channel on a link, as one side sees it.
+
+    >>> port = Port(1, "jobs", sends=True, state=State.OPENING_SENDS)
+    >>> port.open()
+    >>> port.state.value
+    'open; this side sends the values'
+    """
 
     __slots__ = (
         "arriving",
+        "asked_back",
         "heard",
         "latest",
         "name",
@@ -105,8 +126,8 @@ class Port:
         "queue",
         "said",
         "sends",
-        "starved",
         "state",
+        "tentative",
         "values",
         "wants",
     )
@@ -117,11 +138,12 @@ class Port:
         self.sends: bool = sends
         self.state: State = state
         self.wants: int = 0
+        self.asked_back: int = 0
         self.values: dict[int, Value] = {}
+        self.tentative: int = 0
         self.latest: int = 0  # the number of the latest value
         self.said: bool = False
         self.heard: bool = False
-        self.starved: bool = False  # it could deliver, but for the credit of the link
         self.arriving: Arriving | None = None
         self.queue: deque[tuple[bytes, memoryview]] = deque()  # frames behind a long value
 
@@ -134,8 +156,31 @@ class Port:
     def hear_end(self) -> None:
         """The other side has retired or poisoned."""
         self.heard = True
-        if self.state is not State.ASKED:
+        if self.state in ASKED:
+            self.state = State.ASKED_STILL
+        else:
             self.state = State.SENDS_STILL if self.sends else State.RECEIVES_STILL
+
+    def add(self, size: int) -> int:
+        """The next value, of `size` bytes; returns its number."""
+        self.wants -= 1
+        self.latest += 1
+        self.tentative += 1
+        self.values[self.latest] = Value(size)
+        return self.latest
+
+    def move(self, id: int, kind: int) -> int:
+        """An answer that `MOVES` allows; returns the bytes of credit that it sets free."""
+        value = self.values[id]
+        fate = MOVES[value.fate, kind]
+        if value.fate is not Fate.HELD:
+            self.tentative -= 1
+        if fate is None:
+            del self.values[id]
+        else:
+            value.fate = fate
+        freed, value.size = value.size, 0
+        return freed
 
     def is_over(self) -> bool:
         """True when nothing more can be said on it."""
