@@ -89,8 +89,7 @@ class _Owners:
         self._of: dict[tuple[Core, int], list[Holder]] = {}
         self._failing: dict[Core, Core] = {}
         for holder in kernel.holders:
-            for ref in list(holder.ends.values()):
-                end = ref()
+            for end in holder.ends():
                 if isinstance(end, End):
                     self._of.setdefault((end._core, end._side), []).append(holder)
                     if end._core.failed is not None:
@@ -280,11 +279,10 @@ def _missing(core: BarrierCore, owners: _Owners) -> set[Holder]:
     offering = core.offering()
     missing: set[Holder] = set()
     for holder in owners.of(core, SEND):
-        for ref in list(holder.ends.values()):
-            end = ref()
-            if end is not None and end._core is core and end not in offering:
+        for end in holder.ends():
+            if end._core is core and end not in offering:
                 missing.add(holder)
-    if len(owners.of(core, SEND)) < core.ends[SEND]:
+    if len(owners.of(core, SEND)) < core.senders:
         missing.add(OUTSIDE)
     return missing
 

@@ -175,7 +175,7 @@ class Called(Process[R_co]):
     def _pass_poison(self, holder: Holder, error: BaseException) -> None:
         poison = [leaf for leaf in leaves_of(error) if isinstance(leaf, Poisoned)]
         if poison and self._of.passes_poison:
-            for end in ends_of(holder):
+            for end in holder.ends():
                 end._poison(poison[0].reason, poison[0].who)
 
 
@@ -192,15 +192,10 @@ def leaves_of(error: BaseException) -> list[BaseException]:
     return [leaf for part in parts for leaf in leaves_of(part)]
 
 
-def ends_of(holder: Holder) -> list[End]:
-    """The ends that a holder holds."""
-    return [end for ref in list(holder.ends.values()) if (end := ref()) is not None]
-
-
 @protected
 def retire_all(holder: Holder, cause: BaseException | None) -> None:
     """The process has ended: its ends retire, with the cause if it failed."""
-    for end in ends_of(holder):
+    for end in holder.ends():
         if cause is None and end._is_idle():
             end._tell_idle()
         end._claims = ()

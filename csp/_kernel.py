@@ -39,6 +39,14 @@ PARKED = object()  # what a coroutine yields when it waits
 PARK: Any = _Park((PARKED,))
 
 
+class Held(weakref.ref[Any]):
+    """An end in the line of those that its holder holds, which does not keep it alive."""
+
+    __slots__ = ("after", "before")
+    after: Held | None
+    before: Held | None
+
+
 class Holder:
     """Who holds ends: a running process (or main, or the maker of ends in a plain trio task).
 
@@ -50,9 +58,10 @@ class Holder:
         "body",
         "dismissed",
         "driver",
-        "ends",
+        "first",
         "kernel",
         "label",
+        "last",
         "made",
         "name",
         "parent",
@@ -73,10 +82,45 @@ class Holder:
         self.dismissed: bool = False  # cancelled on purpose
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
-        self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
+        self.first: Held | None = None  # the ends it holds: most processes have one or two,
+        self.last: Held | None = None  # some a hundred thousand
         self.made: dict[str, int] | None = None  # how many channels of each name it has made
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
+
+    def hold(self, end: Any) -> Held:
+        """One more end, the youngest; what is returned lets go of it."""
+        held = Held(end)
+        held.after, held.before = None, self.last
+        if self.last is None:
+            self.first = held
+        else:
+            self.last.after = held
+        self.last = held
+        return held
+
+    def let_go(self, held: Held) -> None:
+        """It holds that end no more."""
+        before, after = held.before, held.after
+        if before is None:
+            self.first = after
+        else:
+            before.after = after
+        if after is None:
+            self.last = before
+        else:
+            after.before = before
+
+    def ends(self) -> list[Any]:
+        """The ends it holds, oldest first."""
+        found: list[Any] = []
+        held = self.first
+        while held is not None:
+            end = held()
+            if end is not None:
+                found.append(end)
+            held = held.after
+        return found
 
     def was_dismissed(self) -> bool:
         """True if it or a process around it was cancelled on purpose."""

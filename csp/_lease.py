@@ -145,7 +145,7 @@ class Lease(Generic[T_co]):
             settle(core, item, give_back=True)
             return True
         failed = core.failed
-        if failed is not None and failed.ends[RECEIVE]:
+        if failed is not None and failed.receivers:
             _take_ends_back(item)
             _report(failed, item)
             settle(core, item, give_back=False)
