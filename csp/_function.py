@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from . import _wiring
@@ -34,8 +34,8 @@ class Called(Process[R_co]):
     """A called `@process` function."""
 
     __slots__ = (
-        "_args", "_cancel_others", "_inner", "_kwargs", "_of", "background", "dismissed", "holder",
-        "outermost",
+        "_args", "_around", "_cancel_others", "_inner", "_kwargs", "_of", "background", "dismissed",
+        "holder", "outermost",
     )  # fmt: skip
 
     def __init__(self, of: ProcessFunction, args: Any, kwargs: Any, place: str) -> None:
@@ -43,6 +43,7 @@ class Called(Process[R_co]):
         self._of, self._args, self._kwargs = of, args, kwargs
         self._inner: tuple[Process[Any], ...] = ()  # the processes among the arguments
         self.holder: Holder | None = None
+        self._around: Holder | None = None  # whose context it runs in
         self.dismissed = False
         self.outermost = False
         self.background = False
@@ -82,7 +83,7 @@ class Called(Process[R_co]):
                 self._inner = (*self._inner, cast("Process[Any]", given))
             else:  # a channel: others may make ends of it
                 given._core.shared = True
-        self._claims = list(found)
+        self._claims = tuple(found)
         for end in found:
             end._claim(self)
 
@@ -118,7 +119,7 @@ class Called(Process[R_co]):
             part._pass_on(holder)
         given = self._args, self._kwargs
         args, kwargs = map_ends(given, take) if self._claims else given
-        self._claims, self._inner = [], ()
+        self._claims = self._inner = ()
         self._args = self._kwargs = None
         return args, kwargs
 
@@ -126,30 +127,50 @@ class Called(Process[R_co]):
 
     @protected
     async def _run(self) -> Any:
+        try:
+            self._value = await self._begin()
+        except BaseException as error:
+            if not self._absorbs(error):
+                raise
+        finally:
+            self._end()
+        return self._value
+
+    @protected
+    def _begin(self) -> Awaitable[Any]:
         kernel = current_kernel()
         self._state = RUN
-        outer = kernel.holder()
-        holder = self.holder = Holder(kernel, self.name, self.place, outer, self._path_label())
+        holder = Holder(kernel, self.name, self.place, kernel.holder(), self._path_label())
         holder.background, holder.dismissed = self.background, self.dismissed
         args, kwargs = self._take(holder)
-        token = HOLDER.set(holder)
+        self._around, self.holder = HOLDER.get(), holder
+        HOLDER.set(holder)
         if kernel.hook is not None:
             kernel.tell("started", detail=self.place, of=holder)
-        try:
-            body = holder.body = self._of.function(*args, **kwargs)
-            del args, kwargs
-            self._value = await kernel.run_process(holder, body)
-        except BaseException as error:
-            if not self._ends_quietly(holder, error):
-                self._fail(holder, error)
-                raise
-            self._pass_poison(holder, error)
-        finally:
-            retire_all(holder, None)
-            if kernel.hook is not None:
-                kernel.tell("ended", of=holder)
-            HOLDER.reset(token)
-        return self._value
+        body = holder.body = self._of.function(*args, **kwargs)
+        return kernel.run_process(holder, body)
+
+    @protected
+    def _absorbs(self, error: BaseException) -> bool:
+        holder = self.holder
+        if holder is None:
+            return False
+        if not self._ends_quietly(holder, error):
+            self._fail(holder, error)
+            return False
+        self._pass_poison(holder, error)
+        return True
+
+    @protected
+    def _end(self) -> None:
+        holder = self.holder
+        if holder is None:
+            return
+        retire_all(holder, None)
+        if holder.kernel.hook is not None:
+            holder.kernel.tell("ended", of=holder)
+        if HOLDER.get() is holder:  # else it is closed from outside, in another context
+            HOLDER.set(self._around)
 
     def _fail(self, holder: Holder, error: BaseException) -> None:
         """It has failed: cancel the others, then retire its ends with the cause."""

@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 from ._compose import as_process
 from ._kernel import Nursery
 from ._latch import Latch
-from ._parking import current_kernel
+from ._parking import current_kernel, protected
 from ._places import place_of_caller
 from ._process import RUN, Process
 
@@ -157,18 +157,27 @@ class Spawn:
         self._nursery.start_soon(self._run_one, part, weakref.ref(running), name=part.name)
         return running
 
+    @protected
     async def _run_one(self, part: Process[Any], known: weakref.ref[Running[Any]]) -> None:
         running = known()
+        if running is not None:
+            await self._run_known(part, running)
+            return
         del known
         try:
-            if running is None:
-                await part._run()
-            else:
-                await self._run_known(part, running)
+            await part._begin()
+        except BaseException as error:
+            if not part._absorbs(error):
+                raise
         finally:
-            del self._processes[part]
-            self._cancel_background()
+            part._end()
+            self._one_ended(part)
 
+    def _one_ended(self, part: Process[Any]) -> None:
+        del self._processes[part]
+        self._cancel_background()
+
+    @protected
     async def _run_known(self, part: Process[Any], running: Running[Any]) -> None:
         kernel, task = current_kernel(), current_kernel().here()
         if part in self._background:
@@ -184,6 +193,7 @@ class Spawn:
             kernel.background.discard(task)
             running._latch.set()
             self._background.pop(part, None)
+            self._one_ended(part)
 
     def cancel(self) -> None:
         """Cancel all its processes and the block; their ends retire without a cause."""
