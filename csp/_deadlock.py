@@ -10,6 +10,7 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -61,7 +62,7 @@ class Judge:
         rest = (self._rests_until if idle else self._next_look) - now
         if rest > 0 and not (idle and timeout > rest):
             return
-        waits = stuck_set(kernel)
+        waits = _look(kernel)
         cost = kernel.clock() - now
         self._rests_until, self._next_look = now + 20 * cost + 0.01, now + 20 * cost + 1.0
         if not waits:
@@ -80,6 +81,19 @@ class Judge:
 
 def _nothing() -> None:
     return None
+
+
+def _look(kernel: Kernel) -> dict[Holder, list[_Wait]]:
+    """The stuck set, found without garbage collections: with many processes they take longer than
+    the look, and find nothing, as what a look makes is gone when it ends.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return stuck_set(kernel)
+    finally:
+        if collects:
+            gc.enable()
 
 
 class _Owners:

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 from . import _wiring
 from ._barrier import Barrier
 from ._broadcast import Broadcast
-from ._cargo import find, map_ends
+from ._cargo import find, map_ends, mapped
 from ._channel import Channel
 from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
@@ -118,7 +118,7 @@ class Called(Process[R_co]):
         for part in self._inner:
             part._pass_on(holder)
         given = self._args, self._kwargs
-        args, kwargs = map_ends(given, take) if self._claims else given
+        args, kwargs = mapped(given, take) if self._claims else given
         self._claims = self._inner = ()
         self._args = self._kwargs = None
         return args, kwargs
@@ -234,12 +234,17 @@ class ProcessFunction:
         self.name = name or function.__name__
         self.passes_poison = passes_poison
         self.signature = inspect.signature(function)
+        self.plain = _plain_parameters(self.signature)
         returns = self.signature.return_annotation
         self.quiet = returns in (inspect.Signature.empty, None, "None", type(None))
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Process[Any]:
         place = place_of_caller()
+        if not kwargs and len(args) == len(self.plain):
+            given = dict(zip(self.plain, args, strict=True))
+            _wiring.check_call(self.function, inspect.BoundArguments(self.signature, given), place)
+            return Called(self, args, kwargs, place)
         try:
             arguments = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -252,6 +257,13 @@ class ProcessFunction:
 
     def __repr__(self) -> str:
         return f"<process function {self.name}>"
+
+
+def _plain_parameters(signature: inspect.Signature) -> tuple[str, ...]:
+    """The names of the parameters if none of them is special: bound without a search."""
+    parameters = signature.parameters.values()
+    plain = all(each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for each in parameters)
+    return tuple(signature.parameters) if plain else ()
 
 
 class _Decorate(Protocol):

@@ -144,7 +144,7 @@ class Spawn:
         """
         if self._nursery is None or self._cancel_all is None:
             raise RuntimeError("spawn(...) works inside its `async with Spawn()` block only")
-        part = as_process(p, place_of_caller())
+        part = p if isinstance(p, Process) else as_process(p, place_of_caller())
         part._begin_use()
         part._settle(whole=True)
         part._state, part._label = RUN, f"spawn[{self._started}]"
