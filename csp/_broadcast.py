@@ -10,7 +10,6 @@ Invariants:
 from __future__ import annotations
 
 import dataclasses
-import weakref
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -284,7 +283,7 @@ class Broadcast(Generic[T]):
             raise TypeError("a broadcast carries no calls, as each has one reply: use a Channel")
         self._buffer = as_buffer(buffer)
         self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
-        self._core.channel = weakref.ref(self)
+        self._core.made_by(self)
 
     __csp_channel__: ClassVar[tuple[str, ...]] = ("sender", "receiver")
 

@@ -162,8 +162,13 @@ def mapped(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
 
 
 def _map_items(value: Any, kind: Any, change: Callable[[Any], Any], of: Any) -> Any:
-    items = [mapped(item, change, of) for item in value]
-    if all(a is b for a, b in zip(items, value, strict=True)):
+    items: list[Any] = []
+    changed = False
+    for item in value:
+        new = mapped(item, change, of)
+        changed = changed or new is not item
+        items.append(new)
+    if not changed:
         return value
     if hasattr(kind, "_fields"):  # a named tuple
         return kind(*items)

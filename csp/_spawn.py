@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
 from ._compose import as_process
-from ._kernel import Nursery
+from ._kernel import Nursery, Scope
 from ._latch import Latch
 from ._parking import current_kernel, protected
 from ._places import place_of_caller
@@ -39,14 +39,26 @@ class Running(Awaitable[R_co], Generic[R_co]):
     42
     """
 
-    __slots__ = ("__weakref__", "_error", "_latch", "_process", "_scope", "_value")
+    __slots__ = ("__weakref__", "_error", "_latch_made", "_process", "_scope_made", "_value")
 
     def __init__(self, process: Process[R_co]) -> None:
         self._process = process
-        self._scope = current_kernel().scope()
-        self._latch = Latch(process)
+        self._scope_made: Scope | None = None
+        self._latch_made: Latch | None = None
         self._value: Any = None
         self._error: BaseException | None = None
+
+    @property
+    def _scope(self) -> Scope:
+        if self._scope_made is None:
+            self._scope_made = current_kernel().scope()
+        return self._scope_made
+
+    @property
+    def _latch(self) -> Latch:
+        if self._latch_made is None:
+            self._latch_made = Latch(self._process)
+        return self._latch_made
 
     def __repr__(self) -> str:
         return f"<running {self.name}>"
