@@ -75,7 +75,8 @@ class Called(Process[R_co]):
 
     def _claim(self) -> None:
         found: dict[End, None] = {}
-        for given in find((self._args, self._kwargs), GIVEN):
+        given_all = (self._args, self._kwargs) if self._kwargs else self._args
+        for given in find(given_all, GIVEN):
             if isinstance(given, End):
                 self._check(given, found)
                 found[given] = None
@@ -117,8 +118,9 @@ class Called(Process[R_co]):
 
         for part in self._inner:
             part._pass_on(holder)
-        given = self._args, self._kwargs
-        args, kwargs = mapped(given, take) if self._claims else given
+        args, kwargs = self._args, self._kwargs
+        if self._claims:
+            args, kwargs = mapped(args, take), kwargs and mapped(kwargs, take)
         self._claims = self._inner = ()
         self._args = self._kwargs = None
         return args, kwargs

@@ -433,6 +433,8 @@ class Rendezvous:
 
     def close(self, side: int, end: Any, woken: Woken) -> None:
         """`end` of `side` is gone: what waits on it is settled as CLOSED, its guards leave."""
+        if self.first is None and self.watches is None:
+            return
         for party in self.line():
             if party.side == side and party.end is end:
                 self.unlink(party)
