@@ -27,15 +27,16 @@ from ._offer import RECEIVE, SEND, Party
 from ._outcomes import Calls
 from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
+Text = Callable[[], str]  # made only when it is told
 SHOWN = 20  # lines of a report; a network may have thousands of processes
 
 
 class _Wait(NamedTuple):
     """One wait of one trio task: who could end it, and how to say so."""
 
-    helpers: frozenset[Holder]
+    helpers: set[Holder]
     needs_all: bool  # it ends only when all of them have acted: a join, a barrier
-    text: str
+    text: Text
     where: Callable[[], str]
     key: int
     task: Any = None  # the trio task that waits
@@ -122,10 +123,13 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     """The processes that wait only for each other, and what for."""
     owners = _Owners(kernel)
     entries: list[tuple[Holder, _Wait]] = []
-    free: set[Holder] = set()
     waiting = kernel.waiting()
+    free = {each.holder for each in waiting if each.party is None and each.children is None}
     holder_of = {each.task: each.holder for each in waiting}
     for each in waiting:
+        if _may_meet(each.party, free, owners):
+            free.add(each.holder)
+            continue
         wait = _wait_of(each, holder_of, owners, kernel.background)
         if wait is None:
             free.add(each.holder)
@@ -136,12 +140,19 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
         if parent is not None and parent.task is holder.task and parent in kernel.holders:
             if kernel.timed(parent):
                 free.add(parent)
-            text = f"waits for `{holder.name}`"
-            wait = _Wait(frozenset([holder]), True, text, partial(str, parent.place), id(holder))
+            text = partial(str, f"waits for `{holder.name}`")
+            wait = _Wait({holder}, True, text, partial(str, parent.place), id(holder))
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
     return {} if idle else stuck
+
+
+def _may_meet(party: Party | None, free: set[Holder], owners: _Owners) -> bool:
+    """True if somebody who goes on holds the other side of its channel: no need to look further."""
+    if party is None or type(party.queue) is not Core:
+        return False
+    return any(holder in free for holder in owners.of(party.queue, 1 - party.side))
 
 
 class _Elimination:
@@ -237,7 +248,7 @@ def _wait_of(
     if found is None:
         return None
     helpers, text, needs_all = found
-    return _Wait(frozenset(helpers), needs_all, text, each.place, id(each.party), each.task)
+    return _Wait(helpers, needs_all, text, each.place, id(each.party), each.task)
 
 
 def _join(each: Waiting, holder_of: dict[Any, Holder], background: set[Any]) -> _Wait | None:
@@ -247,19 +258,24 @@ def _join(each: Waiting, holder_of: dict[Any, Holder], background: set[Any]) -> 
     if not tasks:
         return None
     children = {holder_of.get(child, OUTSIDE) for child in tasks}
-    names = _names(c for c in children if c is not each.holder)
-    text = f"waits for {names}" if names else "waits for its own trio tasks"
-    key = id(each.task)
-    return _Wait(frozenset(children), True, text, each.place, key, each.task, tasks)
+    text = partial(_to_join, children, each.holder)
+    return _Wait(children, True, text, each.place, id(each.task), each.task, tasks)
 
 
-def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
+def _to_join(children: set[Holder], parent: Holder) -> str:
+    names = _names(child for child in children if child is not parent)
+    return f"waits for {names}" if names else "waits for its own trio tasks"
+
+
+def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], Text, bool] | None:
     """Who could commit with a waiting party; None if something else may wake it."""
     queue = party.queue
     if isinstance(queue, BarrierCore):
-        return _missing(queue, owners), f"waits at `{queue.name}` for all its members", True
+        text = partial(str, f"waits at `{queue.name}` for all its members")
+        return _missing(queue, owners), text, True
     if isinstance(queue, Core):
-        return _to_meet(queue, party.side, owners), _to_do(queue, party.side, owners), False
+        side = party.side
+        return _to_meet(queue, side, owners), partial(_to_do, queue, side, owners), False
     if isinstance(queue, Selecting):
         return _selection(queue, owners)
     if isinstance(queue, Latch):
@@ -267,7 +283,7 @@ def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], str, bool] | No
     item = party.engaged
     if item is not None and isinstance(getattr(party.end, "_core", None), Core):
         core = party.end._core
-        text = f"waits for the end of an extended rendezvous on `{core.name}`"
+        text = partial(str, f"waits for the end of an extended rendezvous on `{core.name}`")
         return _helpers(core, RECEIVE, owners), text, False
     return None
 
@@ -277,7 +293,8 @@ def _to_meet(core: Core, side: int, owners: _Owners) -> set[Holder]:
     for other, other_side in _partners(core, side):
         helpers |= _helpers(other, other_side, owners)
     if side == RECEIVE:  # what others have in work may come back
-        helpers |= _workers(core)
+        if core.work:
+            helpers |= _workers(core)
         failing = owners.failing(core)
         if failing is not None:
             helpers |= _workers(failing) | _helpers(failing, RECEIVE, owners)
@@ -301,18 +318,19 @@ def _missing(core: BarrierCore, owners: _Owners) -> set[Holder]:
     return missing
 
 
-def _latch(latch: Latch, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
+def _latch(latch: Latch, owners: _Owners) -> tuple[set[Holder], Text, bool] | None:
     source = latch.source
     if isinstance(source, Ticket):
-        return _servers(source, owners), f"waits for a reply on `{source.core.name}`", False
+        text = f"waits for a reply on `{source.core.name}`"
+        return _servers(source, owners), partial(str, text), False
     if isinstance(source, Calls):
         core = source.sender._core
         helpers = _helpers(core, RECEIVE, owners)
         for ticket in source.open:
             helpers |= _servers(ticket, owners)
-        return helpers, f"waits for replies on `{core.name}`", False
+        return helpers, partial(str, f"waits for replies on `{core.name}`"), False
     if source is not None:
-        return set(source._holders()), f"waits for `{source.name}`", True
+        return set(source._holders()), partial(str, f"waits for `{source.name}`"), True
     return None
 
 
@@ -321,16 +339,16 @@ def _servers(ticket: Ticket, owners: _Owners) -> set[Holder]:
     return {ticket.server} if ticket.server is not None else _helpers(ticket.core, RECEIVE, owners)
 
 
-def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
+def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], Text, bool] | None:
     helpers: set[Holder] = set()
-    texts: list[str] = []
+    texts: list[Text] = []
     for slot in selector.slots:
         if not selector.enabled & slot.bit:
             continue
         if isinstance(slot, ChannelSlot):
             core = slot.end._core
             helpers |= _to_meet(core, slot.side, owners)
-            texts.append(_to_do(core, slot.side, owners))
+            texts.append(partial(_to_do, core, slot.side, owners))
             continue
         found = None
         if isinstance(slot, WaitSlot):
@@ -338,12 +356,12 @@ def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], str, 
         elif isinstance(slot, BarrierSlot):
             core = slot.named._core
             missing = _missing(core, owners)
-            found = missing, f"waits at `{core.name}`", False
+            found = missing, partial(str, f"waits at `{core.name}`"), False
         if found is None or not found[0]:
             return None
         helpers |= found[0]
         texts.append(found[1])
-    return helpers, " or ".join(texts), False
+    return helpers, lambda: " or ".join(text() for text in texts), False
 
 
 def _to_do(core: Core, side: int, owners: _Owners) -> str:
@@ -367,7 +385,7 @@ def _names(holders: Iterable[Holder]) -> str:
 def describe(waits: dict[Holder, list[_Wait]]) -> str:
     """The cycle in one line, then a line for each process; what repeats itself is counted."""
     cycle = _cycle(waits)
-    said = "; ".join(f"`{h.name}` {waits[h][0].text}" for h in cycle[:SHOWN])
+    said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
     hint = ""
     if any(w.needs_all for h in cycle for w in waits[h]):
         hint = ": retire ends that you do not use (`with tx:`)"
@@ -376,7 +394,7 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
         for wait in of:
             place = wait.where()
             place = place and f", at {place}"
-            line = f"  `{holder.name}` {wait.text}{place}"
+            line = f"  `{holder.name}` {wait.text()}{place}"
             lines[line] = lines.get(line, 0) + 1
     told = [line + (f" (x {times:,})" if times > 1 else "") for line, times in lines.items()]
     if len(told) > SHOWN:
