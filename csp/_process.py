@@ -148,6 +148,8 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _path_label(self) -> str:
         """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
+        if self._part_of is None:
+            return self._label
         labels = [at._label for at in _around(self) if at._label]
         return ".".join(reversed(labels))
 
