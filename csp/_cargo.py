@@ -96,7 +96,8 @@ def find(value: Any, of: Any = End) -> list[Any]:
 
     while pending:
         at = pending.pop()
-        shape = _shape(type(at), of)
+        kind: Any = cast(Any, type(at))
+        shape = _shape(kind, of)
         if shape == NOTHING:
             continue
         if shape == SOUGHT:
@@ -145,7 +146,7 @@ def _fields(kind: Any) -> Iterable[str]:
 
 def mapped(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
     """As `map_ends`, of a value that is known to hold an end."""
-    kind: Any = type(value)
+    kind: Any = cast(Any, type(value))
     shape = _shape(kind, of)
     if shape == NOTHING:
         return value

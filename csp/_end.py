@@ -135,13 +135,13 @@ class End:
         self._owner = owner if owner is not None else UNOWNED
         self._user = CLOSED
         if owner is not None and owner is not TRAVELLING:
-            self._held = owner.hold(self)
+            self._held = owner.add_end(self)
             if self._given and not self._claims:
                 self._user = owner
 
     def _disown(self) -> None:
         if self._held is not None:
-            self._owner.let_go(self._held)
+            self._owner.drop_end(self._held)
             self._held = None
 
     def _acting(self) -> Kernel:

@@ -22,21 +22,25 @@ from contextvars import ContextVar
 from math import inf
 from time import perf_counter
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from ._observe import Event, Kind
 from ._offer import Party
 
+PARKED = 199  # what a coroutine yields when it waits, and nothing else does
 
-class _Park(tuple[object]):
-    """`await PARK` hands its item to whoever steps the coroutine; it calls no Python function."""
+
+class _Park:
+    """`await PARK` hands PARKED to whoever steps the coroutine; it calls no Python function.
+
+    Of all iterators that of a range is the smallest, and the collector does not look at it.
+    """
 
     __slots__ = ()
-    __await__: Any = cast(Any, tuple).__iter__
+    __await__: Any = range(PARKED, PARKED + 1).__iter__
 
 
-PARKED = object()  # what a coroutine yields when it waits
-PARK: Any = _Park((PARKED,))
+PARK: Any = _Park()
 
 
 class Held(weakref.ref[Any]):
@@ -88,8 +92,8 @@ class Holder:
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
 
-    def hold(self, end: Any) -> Held:
-        """One more end, the youngest; what is returned lets go of it."""
+    def add_end(self, end: Any) -> Held:
+        """One more end, the youngest; returns its place in the line, for `drop_end`."""
         held = Held(end)
         held.after, held.before = None, self.last
         if self.last is None:
@@ -99,7 +103,7 @@ class Holder:
         self.last = held
         return held
 
-    def let_go(self, held: Held) -> None:
+    def drop_end(self, held: Held) -> None:
         """It holds that end no more."""
         before, after = held.before, held.after
         if before is None:

@@ -12,7 +12,7 @@ from ._cargo import pack
 from ._core import Core
 from ._errors import ChannelEnded, EndOfChannel, LeaseFailed
 from ._kernel import Scope
-from ._offer import EXTEND, LEASE, RECEIVE, Item, Party
+from ._offer import EXTEND, LEASE, Item, Party
 from ._parking import current_kernel, protected
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import trio
 from outcome import Outcome, Value
@@ -503,7 +503,14 @@ def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
 # --- which kernel ----------------------------------------------------------------------------
 
 _of_run: RunVar[TrioKernel] = RunVar("csp kernel")
-_of_thread = threading.local()  # `.kernel`: one that is not trio's
+
+
+class _OfThread(threading.local):
+    kernel: Kernel | None = None  # one that is not trio's
+    known: tuple[Any, TrioKernel] | None = None  # the run that was asked for last, and its kernel
+
+
+_of_thread = _OfThread()
 
 
 def current_kernel() -> Kernel:
@@ -511,10 +518,7 @@ def current_kernel() -> Kernel:
 
     Raises RuntimeError outside of a run.
     """
-    kernel = getattr(_of_thread, "kernel", None)
-    if kernel is not None:
-        return cast(Kernel, kernel)
-    return trio_kernel()
+    return _of_thread.kernel or trio_kernel()
 
 
 def trio_kernel() -> TrioKernel:
@@ -523,9 +527,9 @@ def trio_kernel() -> TrioKernel:
     Remembered for each thread and run, as run variables are slow to look up.
     """
     runner = getattr(_RUN_CONTEXT, "runner", None)
-    known = getattr(_of_thread, "known", None)
+    known = _of_thread.known
     if runner is not None and known is not None and known[0] is runner:
-        return cast(TrioKernel, known[1])
+        return known[1]
     kernel = _kernel_of_run()
     _of_thread.known = runner, kernel
     return kernel
@@ -631,8 +635,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                     message = what
                 elif driver.settled:
                     break
-                else:
-                    driver.lent = True  # sent here by `recheck`: park where trio delivers the cancel
+                else:  # sent here by `recheck`: park where trio delivers the cancel
+                    driver.lent = True
             if message is not None:
                 try:
                     argument = yield message

@@ -126,8 +126,8 @@ class Spawn:
 
     async def __aenter__(self) -> Self:
         self._manager = current_kernel().nursery()
-        self._nursery = await self._manager.__aenter__()
-        self._cancel_all = self._nursery.cancel_scope.cancel
+        nursery: Nursery = await self._manager.__aenter__()
+        self._nursery, self._cancel_all = nursery, nursery.cancel_scope.cancel
         return self
 
     async def __aexit__(
@@ -156,7 +156,8 @@ class Spawn:
         """
         if self._nursery is None or self._cancel_all is None:
             raise RuntimeError("spawn(...) works inside its `async with Spawn()` block only")
-        part = p if isinstance(p, Process) else as_process(p, place_of_caller())
+        given: Any = p
+        part = p if isinstance(given, Process) else as_process(given, place_of_caller())
         part._begin_use()
         part._settle(whole=True)
         part._state, part._label = RUN, f"spawn[{self._started}]"

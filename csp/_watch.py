@@ -14,7 +14,7 @@ from ._channel import Channel, Receiver
 from ._core import Core
 from ._kernel import Holder, Kernel
 from ._observe import Dropped, Event, Stream
-from ._offer import RECEIVE, SEND, Party
+from ._offer import SEND, Party
 from ._parking import current_kernel
 
 

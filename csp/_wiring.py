@@ -75,11 +75,11 @@ def _key(value: Any, hint: Any) -> tuple[Any, Any, Any] | None:
     """What decides whether an end fits, if nothing else does: no type variable, no other value."""
     if not isinstance(value, (Sender, Receiver)):
         return None
-    kind: Any = value.type
-    for each in (kind, hint):
-        if isinstance(each, typing.TypeVar) or getattr(each, "__parameters__", ()):
+    end: Any = cast(Any, value)
+    key = cast(Any, type(end)), end.type, hint
+    for each in key[1:]:
+        if isinstance(each, typing.TypeVar) or getattr(each, "__parameters__", None):
             return None
-    key = type(value), kind, hint
     try:
         hash(key)
     except TypeError:
