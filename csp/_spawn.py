@@ -198,7 +198,13 @@ class Spawn:
             part._in_background()
         try:
             with running._scope:
-                running._value = await part._run()
+                try:
+                    running._value = await part._begin()
+                except BaseException as error:
+                    if not part._absorbs(error):
+                        raise
+                finally:
+                    part._end()
         except BaseException as error:
             running._error = error
             raise
