@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import types
-import weakref
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -546,7 +545,7 @@ class Channel(Generic[T]):
             answers=Ticket if calls else None,
         )
         self._core.max_attempts = max_attempts
-        self._core.channel = weakref.ref(self)
+        self._core.made_by(self)
 
     def __class_getitem__(cls, kind: Any) -> Any:
         if isinstance(kind, TypeVar):

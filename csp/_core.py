@@ -93,6 +93,13 @@ class Core(Rendezvous):
         if self.wanted is not None and party.side == RECEIVE:
             self.wanted(False)
 
+    def made_by(self, channel: object) -> None:
+        """Ends can be made as long as `channel` is alive."""
+        self.channel = weakref.ref(channel, self._forget_channel)
+
+    def _forget_channel(self, _channel: object) -> None:
+        self.channel = None
+
     def path(self) -> str:
         """Its name behind that of its maker: `main.jobs`."""
         if self.maker is None:

@@ -13,7 +13,7 @@ from ._core import Core
 from ._errors import ChannelEnded, EndOfChannel, LeaseFailed
 from ._kernel import Scope
 from ._latch import Flag
-from ._offer import EXTEND, LEASE, RECEIVE, Item, Party
+from ._offer import EXTEND, LEASE, Item, Party
 from ._parking import current_kernel, protected
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def fail(core: Core, item: Item, error: BaseException) -> bool:
         settle(core, item, give_back=True)
         return True
     failed = core.failed
-    if failed is not None and failed.ends[RECEIVE]:
+    if failed is not None and failed.receivers:
         _take_ends_back(item)
         _report(failed, item)
         settle(core, item, give_back=False)

@@ -53,6 +53,7 @@ Woken = list[Party]
 Causes = tuple[BaseException, ...]
 
 NO_CAUSES: tuple[Causes, Causes] = ((), ())
+NONE_GONE: tuple[bool, bool] = (False, False)
 KEPT_CAUSES = 10  # of a side: its processes may fail and be started again for ever
 
 
@@ -62,7 +63,6 @@ class Rendezvous:
     __slots__ = (
         "buffer",
         "causes",
-        "ends",
         "first",
         "front",
         "gone",
@@ -70,6 +70,8 @@ class Rendezvous:
         "last",
         "poison",
         "quick",
+        "receivers",
+        "senders",
         "watches",
     )
 
@@ -80,8 +82,9 @@ class Rendezvous:
         self.front: deque[Item] | None = None
         self.watches: tuple[list[Watch], list[Watch]] | None = None
         self.held: int = 0
-        self.ends: list[int] = [0, 0]
-        self.gone: list[bool] = [False, False]
+        self.senders: int = 0  # ends
+        self.receivers: int = 0
+        self.gone: tuple[bool, bool] = NONE_GONE
         self.causes: tuple[Causes, Causes] = NO_CAUSES  # with which ends of a side left
         self.poison: tuple[str, str] | None = None  # reason, who
         self.quick: bool = buffer is None
@@ -444,20 +447,36 @@ class Rendezvous:
     def discard(self, value: Any) -> None:
         """The channel has dropped `value`; who waits for an answer to it must be told."""
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """How many ends there are on each side."""
+        return self.senders, self.receivers
+
     def open_end(self, side: int) -> None:
         """One more end on `side`."""
-        self.ends[side] += 1
+        if side == SEND:
+            self.senders += 1
+        else:
+            self.receivers += 1
+
+    def lose_end(self, side: int) -> int:
+        """One end of `side` less; how many are left."""
+        if side == SEND:
+            self.senders -= 1
+            return self.senders
+        self.receivers -= 1
+        return self.receivers
 
     def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
         """One end of `side` less; with the last one the direction ends, for good."""
-        self.ends[side] -= 1
+        left = self.lose_end(side)
         if cause is not None:
             both = list(self.causes)
             both[side] = (*both[side][1 - KEPT_CAUSES :], cause)
             self.causes = (both[0], both[1])
-        if self.ends[side]:
+        if left:
             return
-        self.gone[side] = True
+        self.gone = (side == SEND or self.gone[SEND], side == RECEIVE or self.gone[RECEIVE])
         self.quick = False
         if side == RECEIVE:
             self._drop_kept()
@@ -466,6 +485,8 @@ class Rendezvous:
 
     def close(self, side: int, end: Any, woken: Woken) -> None:
         """`end` of `side` is gone: what waits on it is settled as CLOSED, its guards leave."""
+        if self.first is None and self.watches is None:
+            return
         for party in self.line():
             if party.side == side and party.end is end:
                 self.unlink(party)

@@ -540,7 +540,7 @@ def _described(shared: Shared) -> str:
 
 def _has_ended(shared: Shared) -> bool:
     """True if nothing can come through it any more, and nothing is in work."""
-    statistics = shared.any_end().statistics()
+    statistics: csp.Statistics = shared.any_end().statistics()
     return (
         statistics.open_send_channels == 0
         and statistics.current_buffer_used == 0

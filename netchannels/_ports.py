@@ -92,7 +92,7 @@ class Outlet:
 
     def _somebody_hears(self) -> bool:
         failed = self.taker.core.failed
-        return failed is not None and bool(failed.ends[1])
+        return failed is not None and failed.receivers > 0
 
     def _ask_back(self, id: int) -> None:
         self.link.connection.withdraw(self.number, id)

@@ -264,7 +264,7 @@ def test_nothing_is_lost_or_doubled(
             assert len(got) <= len(sent) + 1  # all or nothing holds until the block begins
         else:
             assert got == sent
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
         assert channel._core.held == 0
 
     assert at_every(strike, scenario, lend=lend) > 3
@@ -480,7 +480,7 @@ def test_a_call_is_answered_or_fails(
             assert [r for r, reply in log if reply is None][1:] == []  # one at most was struck
         if asking == "map":
             assert requests == sorted(requests)
-        assert calls._core.ends == [0, 0]
+        assert calls._core.ends == (0, 0)
 
     assert at_every(strike, scenario, lend=lend) > 4
 
@@ -610,7 +610,7 @@ def test_a_cancelled_composition_retires_all_its_ends(strike: str, lend: bool, h
         kept = [number for number in got if number != -1]
         expected = [0, 0] if how == "copies" else [0, 1]
         assert kept == expected[: len(kept)]
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
         if not scope.cancelled_caught:
             assert kept == expected
 
@@ -635,7 +635,7 @@ def test_operations_side_by_side_happen_once_or_not(strike: str, lend: bool) -> 
             both(left.sender(), right.receiver()), puts(right.sender(), 1), takes(left.receiver())
         )
         assert got in ([], [1])
-        assert left._core.ends == right._core.ends == [0, 0]
+        assert left._core.ends == right._core.ends == (0, 0)
 
     assert at_every(strike, scenario, lend=lend) > 3
 
@@ -733,7 +733,7 @@ def test_an_end_that_travels_is_in_one_pair_of_hands(
         extended_block = how == "extended" and buffer == 0 and victim == "sender"
         assert len(uses) == 1 or (extended_block and len(uses) <= 2)
         assert numbers._core.ends[0] == 0, uses
-        assert ends._core.ends == [0, 0]
+        assert ends._core.ends == (0, 0)
 
     assert at_every(strike, scenario, lend=lend) > 2
 
@@ -782,7 +782,7 @@ def test_poison_and_a_cancel_at_once(strike: str, lend: bool, victim: str) -> No
         await Par(sends(channel.sender()), receives(channel.receiver()), kills(channel.sender()))
         assert [number for number in got if number != 99] == sent
         assert "enough" in seen
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
 
     assert at_every(strike, scenario, lend=lend) > 4
 

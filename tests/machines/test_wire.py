@@ -377,7 +377,9 @@ class Link(RuleBasedStateMachine):
                     channel.ends[side] = Retired(channel.number, ())
                     self.sides[side].retire(channel.number)
                     if side == channel.receiver:
-                        channel.answers.update({id: [(Kind.RELEASE, b"")] for id in channel.standing})
+                        channel.answers.update(
+                            {id: [(Kind.RELEASE, b"")] for id in channel.standing}
+                        )
         self.carry_all()
         for channel in self.channels.values():
             assert channel.over == set(channel.sent)

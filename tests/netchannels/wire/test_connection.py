@@ -131,7 +131,9 @@ def test_a_port_must_be_answered_before_it_is_used() -> None:
             use(port)
 
 
-@pytest.mark.parametrize("described", ["x" * 5000, "\0" * 5000, "\U0001f600" * 5000, "\udcff" * 5000])
+@pytest.mark.parametrize(
+    "described", ["x" * 5000, "\0" * 5000, "\U0001f600" * 5000, "\udcff" * 5000]
+)
 def test_a_type_that_takes_too_long_to_describe_is_shortened(described: str) -> None:
     a, b = dialled()
     name = "\x01" * NAME
@@ -423,7 +425,9 @@ def test_poison_says_who_and_why() -> None:
     assert receiver.events() == [Poisoned(1, "broken\\udcff", "worker")]
 
 
-@pytest.mark.parametrize("text", ["x" * 9999, "\0" * 9999, "\U0001f600" * 9999, '"\\' * 9999, "\udcff"])
+@pytest.mark.parametrize(
+    "text", ["x" * 9999, "\0" * 9999, "\U0001f600" * 9999, '"\\' * 9999, "\udcff"]
+)
 def test_texts_of_any_length_and_kind_are_shortened_until_they_fit(text: str) -> None:
     for say in (
         lambda c: c.retire(1, (text,) * 30),
@@ -454,7 +458,7 @@ def test_a_text_that_fits_is_not_shortened() -> None:
 
 
 def test_nothing_is_written_or_heard_after_a_loss() -> None:
-    sender, receiver = opened(wants=2)
+    sender, _receiver = opened(wants=2)
     sender.deliver(1, b"a")
     sender.receive_eof()
     sender.lose("again")
@@ -468,7 +472,7 @@ def test_nothing_is_written_or_heard_after_a_loss() -> None:
 
 
 def test_frames_before_a_breach_count_and_those_behind_it_do_not() -> None:
-    sender, receiver = opened(wants=2)
+    _sender, receiver = opened(wants=2)
     good = frame(Kind.DELIVER, 1, 1, b"\0a")
     receiver.receive_data(good + frame(Kind.OPENED, 1) + frame(Kind.DELIVER, 1, 2, b"\0b"), 0.0)
     assert [type(event) for event in receiver.events()] == [Delivered, Lost]
@@ -649,7 +653,7 @@ def test_a_breach_at_the_receiver_is_named(why: str, said: bytes) -> None:
 
 @pytest.mark.parametrize(("why", "said"), AT_SENDER)
 def test_a_breach_at_the_sender_is_named(why: str, said: bytes) -> None:
-    sender, receiver = opened(wants=3)
+    sender, _receiver = opened(wants=3)
     sender.deliver(1, b"a")
     sender.receive_data(said, 0.0)
     lost = why_lost(sender)
@@ -658,7 +662,7 @@ def test_a_breach_at_the_sender_is_named(why: str, said: bytes) -> None:
 
 
 def test_a_reply_that_is_too_large_in_one_frame_is_a_breach() -> None:
-    sender, receiver = opened(wants=1, largest=100)
+    sender, _receiver = opened(wants=1, largest=100)
     sender.deliver(1, b"a")
     sender.receive_data(frame(Kind.HOLD, 1, 1) + frame(Kind.DONE, 1, 1, bytes(101)), 0.0)
     assert why_lost(sender) == f"{BROKE}a reply of 101 bytes, 100 at most"

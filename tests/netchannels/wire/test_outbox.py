@@ -122,7 +122,7 @@ def test_chunks_are_short_again_while_two_ports_have_data() -> None:
     frames = [each for frames in both for each in frames]
     turns = [each.port for each in frames]
     assert max(abs(turns[:at].count(1) - turns[:at].count(3)) for at in range(len(turns))) <= 2
-    rest = [frames for frames in takes(outbox)]
+    rest = list(takes(outbox))
     assert max(size for frames in rest for size in chunks(frames, 1)) == LONGEST_CHUNK
 
 
@@ -191,7 +191,9 @@ def test_a_small_value_arrives_while_a_long_one_is_under_way() -> None:
         bytes([value]) for value in range(100)
     ]
     shake(sender, receiver)
-    assert [len(event.value) for event in receiver.events() if isinstance(event, Delivered)] == [MIB]
+    assert [len(event.value) for event in receiver.events() if isinstance(event, Delivered)] == [
+        MIB
+    ]
 
 
 def test_a_retire_comes_behind_the_data_of_its_port_and_a_goodbye_behind_all() -> None:
