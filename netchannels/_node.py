@@ -481,6 +481,8 @@ class Node:
         for name in [name for name in self._shared if name != STATUS]:
             if name in self._shared:
                 self.unshare(name)
+        for link in self._links:
+            link.retire_receivers()
         with trio.move_on_after(self._drain):
             await self._drained()
         for link in self._links:
