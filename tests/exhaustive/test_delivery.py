@@ -69,7 +69,9 @@ class World:
         self.cancelled: set[int] = set()
         self.taken: list[int] = []
         self.cuts = self.returns = self.fails = self.leaves = 0
-        self.nodes = [Node(Connection(dialled=True), Connection(dialled=False)) for _ in self._each()]
+        self.nodes = [
+            Node(Connection(dialled=True), Connection(dialled=False)) for _ in self._each()
+        ]
         for node in self.nodes:
             node.here.open("jobs", receives=True)
             node.home.receive_data(node.here.data_to_send(), 0.0)

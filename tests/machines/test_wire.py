@@ -86,6 +86,13 @@ class Link(RuleBasedStateMachine):
         self.now = 0.0
         self.cut = False
         self.left = False
+        for side in (0, 1, 0):  # some ports stand open from the start, two in one direction
+            self.open(side, True)
+        self.carry_all()
+        for channel in self.channels.values():
+            self.agree(channel)
+            self.sides[channel.receiver].want(channel.number, 3)
+        self.carry_all()
 
     # --- choosing --------------------------------------------------------------------------
 
@@ -115,14 +122,16 @@ class Link(RuleBasedStateMachine):
         channel = self.some(data, lambda channel: channel.status == "asked")
         if channel is None:
             return
-        side = self.sides[1 - channel.opener]
         if agrees:
-            side.opened(channel.number)
-            channel.status = "agreed"
-            self.look(1 - channel.opener)
+            self.agree(channel)
         else:
-            side.refuse(channel.number, 1, "no")
+            self.sides[1 - channel.opener].refuse(channel.number, 1, "no")
             channel.status = "refused"
+
+    def agree(self, channel: Channel) -> None:
+        channel.status = "agreed"
+        self.sides[1 - channel.opener].opened(channel.number)
+        self.look(1 - channel.opener)
 
     @rule(data=st.data(), side=SIDES, poison=st.booleans())
     def end(self, data: st.DataObject, side: int, poison: bool) -> None:
@@ -365,9 +374,7 @@ class Link(RuleBasedStateMachine):
         self.carry_all()
         for channel in self.channels.values():
             if channel.status == "asked":
-                self.sides[1 - channel.opener].opened(channel.number)
-                channel.status = "agreed"
-                self.look(1 - channel.opener)
+                self.agree(channel)
         self.carry_all()
         for channel in self.channels.values():
             for id in list(channel.held):
@@ -377,7 +384,9 @@ class Link(RuleBasedStateMachine):
                     channel.ends[side] = Retired(channel.number, ())
                     self.sides[side].retire(channel.number)
                     if side == channel.receiver:
-                        channel.answers.update({id: [(Kind.RELEASE, b"")] for id in channel.standing})
+                        channel.answers.update(
+                            {id: [(Kind.RELEASE, b"")] for id in channel.standing}
+                        )
         self.carry_all()
         for channel in self.channels.values():
             assert channel.over == set(channel.sent)
@@ -392,4 +401,4 @@ class Link(RuleBasedStateMachine):
 
 
 TestLink = Link.TestCase
-TestLink.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestLink.settings = settings(max_examples=200, stateful_step_count=80, deadline=None)

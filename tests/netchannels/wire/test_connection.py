@@ -131,7 +131,9 @@ def test_a_port_must_be_answered_before_it_is_used() -> None:
             use(port)
 
 
-@pytest.mark.parametrize("described", ["x" * 5000, "\0" * 5000, "\U0001f600" * 5000, "\udcff" * 5000])
+@pytest.mark.parametrize(
+    "described", ["x" * 5000, "\0" * 5000, "\U0001f600" * 5000, "\udcff" * 5000]
+)
 def test_a_type_that_takes_too_long_to_describe_is_shortened(described: str) -> None:
     a, b = dialled()
     name = "\x01" * NAME
@@ -415,6 +417,53 @@ def test_a_receiver_that_retires_releases_what_stands_and_finishes_what_it_holds
     assert sender._sent == receiver._kept == 0
 
 
+def test_a_port_is_over_on_both_sides_with_its_last_answer() -> None:
+    sender, receiver = opened(wants=1)
+    sender.deliver(1, b"work")
+    shake(sender, receiver)
+    receiver.hold(1, 1)
+    receiver.retire(1)
+    sender.retire(1)
+    shake(sender, receiver)
+    assert list(sender.ports) == list(receiver.ports) == [1]
+    receiver.done(1, 1)
+    assert receiver.ports == {}
+    shake(sender, receiver)
+    assert sender.ports == {}
+
+
+def test_a_port_that_ends_is_not_told_of_credit() -> None:
+    sender, receiver = opened(wants=100, credit=1000)
+    other = more(sender, receiver, wants=100)
+    assert fill(sender, other) == 2
+    assert fill(sender, 1) == 1
+    assert not sender.may_deliver(other)
+    sender.retire(other)
+    shake(sender, receiver)
+    receiver.retire(1)
+    receiver.accept(other, 1)
+    receiver.accept(other, 2)
+    shake(sender, receiver)
+    assert of(Wanted, sender) == []
+    sender.retire(1)
+    receiver.retire(other)
+    shake(sender, receiver)
+    assert (sender.ports, sender._starved) == ({}, {})
+
+
+def test_a_starved_port_that_is_over_is_forgotten_at_once() -> None:
+    sender, receiver = opened(wants=100, credit=1000)
+    other = more(sender, receiver, wants=100)
+    assert fill(sender, 1) == 2
+    assert fill(sender, other) == 1
+    sender.credit = 0  # nothing is set free
+    for side in (sender, receiver):
+        side.retire(other)
+    shake(sender, receiver)
+    assert list(sender.ports) == [1]
+    assert [port.number for port in sender._starved] == [1]
+
+
 def test_poison_says_who_and_why() -> None:
     sender, receiver = opened()
     sender.poison(1, "broken\udcff", "worker")
@@ -423,7 +472,9 @@ def test_poison_says_who_and_why() -> None:
     assert receiver.events() == [Poisoned(1, "broken\\udcff", "worker")]
 
 
-@pytest.mark.parametrize("text", ["x" * 9999, "\0" * 9999, "\U0001f600" * 9999, '"\\' * 9999, "\udcff"])
+@pytest.mark.parametrize(
+    "text", ["x" * 9999, "\0" * 9999, "\U0001f600" * 9999, '"\\' * 9999, "\udcff"]
+)
 def test_texts_of_any_length_and_kind_are_shortened_until_they_fit(text: str) -> None:
     for say in (
         lambda c: c.retire(1, (text,) * 30),
@@ -581,6 +632,7 @@ def open_frame(number: int, body: bytes = b'["x", "", ""]') -> bytes:
     return frame(Kind.OPEN, number, 1, body)
 
 
+UNWANT = b"after an UNWANT of ours: "
 AT_RECEIVER: list[tuple[str, bytes]] = [
     ("4,294,967,295 bytes, 262,149 at most", HEADER.pack(2**32 - 1, Kind.DELIVER, 0, 1, 1)),
     ("a value of 4,294,967,295 bytes", deliver(1, CHUNK, 2**32 - 1)),
@@ -602,6 +654,8 @@ AT_RECEIVER: list[tuple[str, bytes]] = [
     ("CANCEL of value 1, which was never sent", frame(Kind.CANCEL, 1, 1)),
     ("not held", frame(Kind.DELIVER, 1, 1, b"\0") + frame(Kind.CANCEL, 1, 1)),
     ("UNWANTED without an UNWANT", frame(Kind.UNWANTED, 1, 1)),
+    ("more wants given back than", UNWANT + frame(Kind.UNWANTED, 1, 4)),
+    ("UNWANTED without an UNWANT", UNWANT + frame(Kind.UNWANTED, 1, 1) * 2),
     ("a list of texts that is none", frame(Kind.RETIRE, 1, 0, b"{}")),
     ("a list of texts that is none", frame(Kind.RETIRE, 1, 0, b"[" * TEXT)),
     ("a list of texts that is none", frame(Kind.RETIRE, 1, 0, b'["\\ud800"]')),
@@ -641,6 +695,9 @@ AT_SENDER: list[tuple[str, bytes]] = [
 @pytest.mark.parametrize(("why", "said"), AT_RECEIVER)
 def test_a_breach_at_the_receiver_is_named(why: str, said: bytes) -> None:
     _, receiver = opened(wants=3)
+    if said.startswith(UNWANT):
+        said = said.removeprefix(UNWANT)
+        receiver.unwant(1)
     receiver.receive_data(said, 0.0)
     lost = why_lost(receiver)
     assert lost.startswith(BROKE)
@@ -761,8 +818,9 @@ def test_a_slow_flood_of_one_that_does_not_read_is_stopped_too(flood: str) -> No
     connection.data_to_send()
     for second in range(1, 100):
         connection.handle_time(float(second))
-        connection.receive_data(data * 500, float(second))
+        connection.receive_data(data * (FEW // 75), float(second))
     assert connection.over
+    assert connection._idle == FEW + 1
 
 
 @pytest.mark.usefixtures("few")

@@ -91,7 +91,9 @@ def test_random_pieces_give_the_same_events(data: st.DataObject) -> None:
     assert hold(cut) == hold(whole)
 
 
-@given(st.lists(st.integers(1, 40_000), max_size=30), st.sampled_from([bytes, bytearray, memoryview]))
+@given(
+    st.lists(st.integers(1, 40_000), max_size=30), st.sampled_from([bytes, bytearray, memoryview])
+)
 def test_random_pieces_give_the_same_frames(sizes: list[int], kind: type) -> None:
     sender, _ = opened(wants=3)
     sender.deliver(1, b"short")

@@ -191,7 +191,9 @@ def test_a_small_value_arrives_while_a_long_one_is_under_way() -> None:
         bytes([value]) for value in range(100)
     ]
     shake(sender, receiver)
-    assert [len(event.value) for event in receiver.events() if isinstance(event, Delivered)] == [MIB]
+    assert [len(event.value) for event in receiver.events() if isinstance(event, Delivered)] == [
+        MIB
+    ]
 
 
 def test_a_retire_comes_behind_the_data_of_its_port_and_a_goodbye_behind_all() -> None:

@@ -273,7 +273,9 @@ SAID = hold(lambda data: [data])[1]
 
 @given(
     side=st.sampled_from([0, 1]),
-    changes=st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=4)), min_size=1, max_size=5),
+    changes=st.lists(
+        st.tuples(st.integers(0, 2000), st.binary(max_size=4)), min_size=1, max_size=5
+    ),
     state=st.sampled_from(State),
 )
 def test_a_mutated_conversation_ends_in_events_or_lost(
