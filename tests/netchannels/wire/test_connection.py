@@ -505,7 +505,7 @@ def test_a_text_that_fits_is_not_shortened() -> None:
 
 
 def test_nothing_is_written_or_heard_after_a_loss() -> None:
-    sender, receiver = opened(wants=2)
+    sender, _receiver = opened(wants=2)
     sender.deliver(1, b"a")
     sender.receive_eof()
     sender.lose("again")
@@ -519,7 +519,7 @@ def test_nothing_is_written_or_heard_after_a_loss() -> None:
 
 
 def test_frames_before_a_breach_count_and_those_behind_it_do_not() -> None:
-    sender, receiver = opened(wants=2)
+    _sender, receiver = opened(wants=2)
     good = frame(Kind.DELIVER, 1, 1, b"\0a")
     receiver.receive_data(good + frame(Kind.OPENED, 1) + frame(Kind.DELIVER, 1, 2, b"\0b"), 0.0)
     assert [type(event) for event in receiver.events()] == [Delivered, Lost]
@@ -706,7 +706,7 @@ def test_a_breach_at_the_receiver_is_named(why: str, said: bytes) -> None:
 
 @pytest.mark.parametrize(("why", "said"), AT_SENDER)
 def test_a_breach_at_the_sender_is_named(why: str, said: bytes) -> None:
-    sender, receiver = opened(wants=3)
+    sender, _receiver = opened(wants=3)
     sender.deliver(1, b"a")
     sender.receive_data(said, 0.0)
     lost = why_lost(sender)
@@ -715,7 +715,7 @@ def test_a_breach_at_the_sender_is_named(why: str, said: bytes) -> None:
 
 
 def test_a_reply_that_is_too_large_in_one_frame_is_a_breach() -> None:
-    sender, receiver = opened(wants=1, largest=100)
+    sender, _receiver = opened(wants=1, largest=100)
     sender.deliver(1, b"a")
     sender.receive_data(frame(Kind.HOLD, 1, 1) + frame(Kind.DONE, 1, 1, bytes(101)), 0.0)
     assert why_lost(sender) == f"{BROKE}a reply of 101 bytes, 100 at most"

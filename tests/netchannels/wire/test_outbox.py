@@ -122,7 +122,7 @@ def test_chunks_are_short_again_while_two_ports_have_data() -> None:
     frames = [each for frames in both for each in frames]
     turns = [each.port for each in frames]
     assert max(abs(turns[:at].count(1) - turns[:at].count(3)) for at in range(len(turns))) <= 2
-    rest = [frames for frames in takes(outbox)]
+    rest = list(takes(outbox))
     assert max(size for frames in rest for size in chunks(frames, 1)) == LONGEST_CHUNK
 
 
