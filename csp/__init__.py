@@ -5,8 +5,8 @@ Reading order, which is the order of imports.  Above the line nothing knows a sc
     _places  _errors  abc  _types  _wiring  _offer  _buffers  _rendezvous  _observe  _kernel
     ------------------------------------------------------------------------------
     _parking  _latch  _core  _end  _cargo  _guards  _lease  _call  _outcomes  _channel
-    _barrier  _broadcast  _bridge  _slots  _alternation  _process  _function  _compose  _spawn
-    _deadlock  _run  _watch  from_thread
+    _barrier  _broadcast  _tentative  _bridge  _slots  _alternation  _process  _function  _compose
+    _spawn  _deadlock  _run  _watch  from_thread
 
 DEVELOPING.md says what each of them is about.
 """

@@ -24,7 +24,7 @@ from ._guards import Choice, OnChannel
 from ._kernel import Kernel
 from ._offer import Party, next_ticket
 from ._parking import current_kernel, protected
-from ._slots import NOT_READY, Selecting, Slot, TimerSlot, nothing_left, slot_of
+from ._slots import NOT_READY, PENDING, Selecting, Slot, TimerSlot, nothing_left, slot_of
 from .abc import _Conditional as Conditional
 
 E_co = TypeVar("E_co", covariant=True)
@@ -223,7 +223,14 @@ class Alternation(Generic[E_co, V_co]):
         while selector.enabled:
             me = kernel.party()
             choice = self._commit_ready(kernel, me, fair, started)
+            if choice is PENDING:
+                choice = await self._answer(kernel, me, started)
+                if choice is None:
+                    continue
+                return choice
             if choice is None and selector.enabled & self._skips:
+                for core in selector.far:
+                    core.wanted(True)
                 choice = Choice(self._slots[_lowest(selector.enabled & self._skips)].named, None)
             if choice is not None:
                 if checkpoint:
@@ -268,6 +275,9 @@ class Alternation(Generic[E_co, V_co]):
             finally:
                 if woken:
                     kernel.wake_all(woken)
+            if value is PENDING:
+                selector.chosen = slot.watch
+                return PENDING
             if value is not NOT_READY:
                 return self._chosen(kernel, index, value)
             selector.hints &= ~slot.bit
@@ -296,11 +306,21 @@ class Alternation(Generic[E_co, V_co]):
         me.outcome = me.item = None
         me.queue = selector
         selector.party, selector.chosen = me, None
-        enabled = selector.enabled
-        due = [slot.due(started) for slot in self._timers if slot.bit & enabled]
+        for core in selector.far:
+            core.wanted(False)
+        return await self._answer(kernel, me, started)
+
+    async def _answer(self, kernel: Kernel, me: Party, started: float) -> Any:
+        """Park until a guard is chosen; None means: look again."""
+        selector = self._selector
+        due = [slot.due(started) for slot in self._timers if slot.bit & selector.enabled]
         if kernel.hook is not None:
             kernel.tell("parked")
-        await kernel.park(me, min(due, default=math.inf))
+        selector.asking = me
+        try:
+            await kernel.park(me, min(due, default=math.inf))
+        finally:
+            selector.asking = None
         watch = selector.chosen
         if watch is None:  # a timer
             return None
@@ -310,6 +330,8 @@ class Alternation(Generic[E_co, V_co]):
         if value is NOT_READY:
             selector.hints |= watch.bit
             return None
+        for core in selector.far:  # somebody may have waited for this decision
+            core.wanted(False)
         return self._chosen(kernel, index, value)
 
 

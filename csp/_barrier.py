@@ -53,7 +53,7 @@ class BarrierCore(Joint):
 
     def meet(self, member: object, woken: list[Party]) -> bool:
         """`member` (or none) offers as well: commit all offers if every member offers."""
-        needed = self.ends[SEND]
+        needed = self.senders
         selecting = len(self.watches[SEND]) if self.watches is not None else 0
         if not needed or self.count + selecting + 1 < needed:
             return False
@@ -74,7 +74,7 @@ class BarrierCore(Joint):
 
     def retire(self, side: int, woken: list[Party], cause: BaseException | None = None) -> None:
         """A member leaves: the others may be all that wait."""
-        self.ends[side] -= 1
+        self.lose_end(side)
         self.meet(None, woken)
 
 
@@ -95,12 +95,12 @@ class Member(End, abc.Guard["Member", None]):
     def _step_aside(self, new: Any) -> None:
         """There is one member, in whatever step."""
         new._stands_for = self
-        self._core.ends[SEND] -= 1
+        self._core.lose_end(SEND)
 
     def _retire(self, cause: BaseException | None = None) -> None:
         later = getattr(self, "_stands_for", None)
         if later is not None and later._owner is not CLOSED and self._owner is not CLOSED:
-            self._core.ends[SEND] += 1
+            self._core.open_end(SEND)
         super()._retire(cause)
 
     @protected

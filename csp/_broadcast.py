@@ -10,7 +10,6 @@ Invariants:
 from __future__ import annotations
 
 import dataclasses
-import weakref
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -126,7 +125,7 @@ class Hub(Joint):
         super().retire(side, woken, cause)
         if side == SEND and self.gone[SEND]:
             for port in self.ports:
-                port.gone[SEND], port.causes = True, self.causes
+                port.gone, port.causes = (True, port.gone[RECEIVE]), self.causes
                 port._end_if_drained(woken)
         elif side == RECEIVE:
             self.deliver_all(woken)
@@ -153,7 +152,7 @@ class Port(Joint):
         super().__init__(hub.kind, hub.name, buffer=buffer)
         self.hub, self.maker, self.number = hub, hub.maker, hub.number
         self.channel, self.causes = hub.channel, hub.causes
-        self.gone[SEND] = hub.gone[SEND]
+        self.gone = (hub.gone[SEND], False)
         self.poison = hub.poison
         self.carries = False
         hub.open_end(RECEIVE)
@@ -208,7 +207,7 @@ class BroadcastReceiver(Receiver[T_co]):
         hub = cast(Port, self._core).hub
         return dataclasses.replace(
             super().statistics(),
-            open_send_channels=hub.ends[SEND],
+            open_send_channels=hub.senders,
             tasks_waiting_send=hub.waiting(SEND),
         )
 
@@ -284,7 +283,7 @@ class Broadcast(Generic[T]):
             raise TypeError("a broadcast carries no calls, as each has one reply: use a Channel")
         self._buffer = as_buffer(buffer)
         self._core = Hub(kind, name or place_of_caller(), check == "deep", HOLDER.get())
-        self._core.channel = weakref.ref(self)
+        self._core.made_by(self)
 
     __csp_channel__: ClassVar[tuple[str, ...]] = ("sender", "receiver")
 

@@ -56,7 +56,7 @@ class Ticket:
     ) -> None:
         self.request: Any = request
         self.reply: Any = None
-        self.error: CallFailed | None = None
+        self.error: Exception | None = None
         self.core: Any = core
         self.server: Holder | None = None  # who has taken it
         self.latch: Latch = Latch(self)
@@ -66,7 +66,7 @@ class Ticket:
         self.cancelled: bool = False
         self.cancel: Callable[[], object] | None = None  # ends the server's block
 
-    def answer(self, reply: Any = None, error: CallFailed | None = None) -> None:
+    def answer(self, reply: Any = None, error: Exception | None = None) -> None:
         """Give the caller its reply, or the reason why there is none."""
         if self.latch.happened or self.cancelled:
             return

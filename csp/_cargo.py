@@ -6,6 +6,7 @@ Invariant: the old handle of an end that was sent is closed when the value is co
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -76,11 +77,18 @@ def map_ends(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
     """`value` with `change` applied to each end in it; the same object if there is none.
 
     Looks into lists, tuples, dicts, dataclasses and Structs, and into whatever says how in
-    `_map_ends` (alternations).  `of` says what to look for instead of ends.
+    `_map_ends` (alternations).  `of` says what to look for instead of ends.  Raises ValueError
+    for a value with an end that is too deep to be rebuilt.
     """
     if type(value) in LEAVES or not find(value, of):
         return value
-    return _mapped(value, change, of)
+    try:
+        return mapped(value, change, of)
+    except RecursionError:
+        raise ValueError(
+            "a value with an end in it may not hold itself, nor be nested that deep: send the "
+            "end by itself"
+        ) from None
 
 
 def find(value: Any, of: Any = End) -> list[Any]:
@@ -96,32 +104,45 @@ def find(value: Any, of: Any = End) -> list[Any]:
     while pending:
         at = pending.pop()
         kind: Any = cast(Any, type(at))
-        if kind in LEAVES:
+        shape = _shape(kind, of)
+        if shape == NOTHING:
             continue
-        if issubclass(kind, of):
+        if shape == SOUGHT:
             found.append(at)
-        elif hasattr(kind, "_map_ends"):
-            if _are_ends(of):
-                at._map_ends(note)
-        elif id(at) not in seen and (inside := _inside(at, kind)):
+        elif shape == MAPS:
+            at._map_ends(note)
+        elif id(at) not in seen and (inside := _inside(at, shape)):
             seen.add(id(at))
             pending.extend(inside)
     return found
 
 
-def _are_ends(of: Any) -> bool:
-    return of is End or (isinstance(of, tuple) and End in of)
+# where in a value of a class something is looked for
+NOTHING, SOUGHT, MAPS, ITEMS, VALUES, FIELDS = range(6)
 
 
-def _inside(value: Any, kind: Any) -> Iterable[Any]:
-    """Where ends are looked for."""
+@functools.lru_cache(1000)
+def _shape(kind: Any, of: Any) -> int:
+    if kind in LEAVES:
+        return NOTHING
+    if issubclass(kind, of):
+        return SOUGHT
+    if hasattr(kind, "_map_ends"):
+        return MAPS if of is End or (isinstance(of, tuple) and End in of) else NOTHING
     if kind is list or issubclass(kind, tuple):
-        return cast("Iterable[Any]", value)
+        return ITEMS
     if kind is dict:
+        return VALUES
+    return FIELDS if _fields(kind) else NOTHING
+
+
+def _inside(value: Any, shape: int) -> Iterable[Any]:
+    """Where ends are looked for."""
+    if shape == ITEMS:
+        return cast("Iterable[Any]", value)
+    if shape == VALUES:
         return cast("Iterable[Any]", value.values())
-    if not hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "__struct_fields__"):
-        return ()
-    return [getattr(value, name, None) for name in _fields(kind)]
+    return [getattr(value, name, None) for name in _fields(cast(Any, type(value)))]
 
 
 def _fields(kind: Any) -> Iterable[str]:
@@ -130,26 +151,32 @@ def _fields(kind: Any) -> Iterable[str]:
     return fields or cast("Iterable[str]", getattr(kind, "__struct_fields__", ()))
 
 
-def _mapped(value: Any, change: Callable[[Any], Any], of: Any) -> Any:
+def mapped(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
+    """As `map_ends`, of a value that is known to hold an end."""
     kind: Any = cast(Any, type(value))
-    if kind in LEAVES:
+    shape = _shape(kind, of)
+    if shape == NOTHING:
         return value
-    if issubclass(kind, of):
+    if shape == SOUGHT:
         return change(value)
-    if hasattr(kind, "_map_ends"):
-        return value._map_ends(change) if _are_ends(of) else value
-    if kind is list or issubclass(kind, tuple):
+    if shape == MAPS:
+        return value._map_ends(change)
+    if shape == ITEMS:
         return _map_items(value, kind, change, of)
-    if kind is dict:
-        changed = {k: _mapped(v, change, of) for k, v in value.items()}
+    if shape == VALUES:
+        changed = {k: mapped(v, change, of) for k, v in value.items()}
         return value if all(changed[k] is value[k] for k in value) else changed
-    fields = list(_fields(kind))
-    return _map_fields(value, fields, change, of) if fields else value
+    return _map_fields(value, list(_fields(kind)), change, of)
 
 
 def _map_items(value: Any, kind: Any, change: Callable[[Any], Any], of: Any) -> Any:
-    items = [_mapped(item, change, of) for item in value]
-    if all(a is b for a, b in zip(items, value, strict=True)):
+    items: list[Any] = []
+    changed = False
+    for item in value:
+        new = mapped(item, change, of)
+        changed = changed or new is not item
+        items.append(new)
+    if not changed:
         return value
     if hasattr(kind, "_fields"):  # a named tuple
         return kind(*items)
@@ -160,7 +187,7 @@ def _map_fields(value: Any, fields: list[str], change: Callable[[Any], Any], of:
     changed: dict[str, Any] = {}
     for name in fields:
         old = getattr(value, name, None)
-        new = _mapped(old, change, of)
+        new = mapped(old, change, of)
         if new is not old:
             changed[name] = new
     if not changed:

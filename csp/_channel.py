@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import types
-import weakref
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -42,7 +41,18 @@ from ._end import End
 from ._errors import EndClosed, EndOfChannel
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease
-from ._offer import COMMITTED, LEASE, OFFER, RECEIVE, SEND, TAKE, UNSETTLED, UNTIL_END, Party
+from ._offer import (
+    COMMITTED,
+    LEASE,
+    OFFER,
+    RECEIVE,
+    SEND,
+    TAKE,
+    UNSETTLED,
+    UNTIL_END,
+    WITHDRAWN,
+    Party,
+)
 from ._outcomes import Outcome
 from ._parking import current_kernel, protected
 from ._places import place_of_caller
@@ -134,6 +144,8 @@ class Sender(End, abc.Sender[T_contra]):
         core.refuse(value)
         if kernel.hook is not None:
             kernel.tell("offered", core.path(), "send")
+        if core.must_ask():  # the answer takes a while: let a pending cancel strike before
+            await kernel.cancel_point()
         cargo = None
         if core.carries:
             value, cargo = pack(value)
@@ -158,9 +170,12 @@ class Sender(End, abc.Sender[T_contra]):
             if cargo:
                 begun = item is not None and not item.withdrawn
                 cargo.settle(begun or me.outcome is COMMITTED)
-        if me.outcome is not COMMITTED:
+        if me.outcome == WITHDRAWN:  # by our cancel, after it was delivered tentatively
+            await kernel.cancel_point()
+            await self._send(value)
+        elif me.outcome is not COMMITTED:
             await self._fail(me.outcome)
-        if kernel.hook is not None:
+        elif kernel.hook is not None:
             kernel.tell("committed", core.path(), "send")
 
     @protected
@@ -172,7 +187,7 @@ class Sender(End, abc.Sender[T_contra]):
         kernel = self._acting()
         core = self._core
         core.refuse(value)
-        if not core.ready(SEND):
+        if not core.ready(SEND) or core.must_ask():
             raise trio.WouldBlock
         moved, cargo = pack(value) if core.carries else (value, None)
         me, woken = Party(), cast("list[Party]", [])
@@ -404,6 +419,8 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
         settled = self._core.receive(me, woken)
         kernel.wake_all(woken)
         if not settled:
+            if self._core.wanted is not None:
+                self._core.wanted(True)
             raise trio.WouldBlock
         if me.outcome is not COMMITTED:
             self._raise(me.outcome)
@@ -528,7 +545,7 @@ class Channel(Generic[T]):
             answers=Ticket if calls else None,
         )
         self._core.max_attempts = max_attempts
-        self._core.channel = weakref.ref(self)
+        self._core.made_by(self)
 
     def __class_getitem__(cls, kind: Any) -> Any:
         if isinstance(kind, TypeVar):

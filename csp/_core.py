@@ -20,11 +20,12 @@ from ._errors import (
     ChannelEnded,
     ChannelTypeError,
     EndOfChannel,
+    LinkLost,
     NoReceivers,
     Poisoned,
 )
 from ._kernel import Holder
-from ._offer import POISONED, RECEIVE, SEND, Item, Watch
+from ._offer import POISONED, RECEIVE, SEND, Item, Party, Watch
 from ._rendezvous import Rendezvous, Woken
 
 # classes that hold no ends: their values are sent as they are
@@ -36,8 +37,9 @@ class Core(Rendezvous):
     """What the ends of one channel share."""
 
     __slots__ = (
-        "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
-        "kind", "maker", "max_attempts", "name", "number", "reply_check", "request_check", "shared", "work",
+        "__weakref__", "answers", "carries", "channel", "check", "detached", "elsewhere", "exact", "failed",
+        "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "shared", "wanted", "work",
     )  # fmt: skip
 
     def __init__(
@@ -77,9 +79,26 @@ class Core(Rendezvous):
         self.work: dict[Item, Holder | None] | None = (
             None  # what is leased or in a block, and by whom
         )
+        self.elsewhere: bool = False  # its home is another program
+        self.lost: str = ""  # why the node with the other ends is gone
+        # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
+        self.wanted: Callable[[bool], object] | None = None
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.count(name)
+
+    def enqueue(self, party: Party) -> None:
+        """Let `party` wait at the end of the line; a sender elsewhere is told of a receiver."""
+        super().enqueue(party)
+        if self.wanted is not None and party.side == RECEIVE:
+            self.wanted(False)
+
+    def made_by(self, channel: object) -> None:
+        """Ends can be made as long as `channel` is alive."""
+        self.channel = weakref.ref(channel, self._forget_channel)
+
+    def _forget_channel(self, _channel: object) -> None:
+        self.channel = None
 
     def path(self) -> str:
         """Its name behind that of its maker: `main.jobs`."""
@@ -161,7 +180,10 @@ class Core(Rendezvous):
         """The exception for an operation on `end` that met the end of the channel."""
         error: ChannelEnded
         causes = self.causes[1 - side]
-        if outcome == POISONED:
+        if self.lost:
+            error = LinkLost(self.lost)
+            error.delivered = False if side == SEND else None
+        elif outcome == POISONED:
             assert self.poison is not None
             reason, who = self.poison
             text = f"channel `{self.name}` was poisoned by `{who}`" + (reason and f": {reason}")

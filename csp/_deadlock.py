@@ -10,6 +10,7 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -24,17 +25,19 @@ from ._kernel import Holder, Kernel, Waiting
 from ._latch import Latch
 from ._offer import RECEIVE, SEND, Party
 from ._outcomes import Calls
+from ._process import around
 from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
+Text = Callable[[], str]  # made only when it is told
 SHOWN = 20  # lines of a report; a network may have thousands of processes
 
 
 class _Wait(NamedTuple):
     """One wait of one trio task: who could end it, and how to say so."""
 
-    helpers: frozenset[Holder]
+    helpers: set[Holder]
     needs_all: bool  # it ends only when all of them have acted: a join, a barrier
-    text: str
+    text: Text
     where: Callable[[], str]
     key: int
     task: Any = None  # the trio task that waits
@@ -61,7 +64,7 @@ class Judge:
         rest = (self._rests_until if idle else self._next_look) - now
         if rest > 0 and not (idle and timeout > rest):
             return
-        waits = stuck_set(kernel)
+        waits = _look(kernel)
         cost = kernel.clock() - now
         self._rests_until, self._next_look = now + 20 * cost + 0.01, now + 20 * cost + 1.0
         if not waits:
@@ -82,23 +85,58 @@ def _nothing() -> None:
     return None
 
 
+def _look(kernel: Kernel) -> dict[Holder, list[_Wait]]:
+    """The stuck set, found without garbage collections: with many processes they take longer than
+    the look, and find nothing, as what a look makes is gone when it ends.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return stuck_set(kernel)
+    finally:
+        if collects:
+            gc.enable()
+
+
 class _Owners:
     """Who holds the ends of each channel, and which channel each channel of failures is of."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._of: dict[tuple[Core, int], list[Holder]] = {}
+        self._running = kernel.holders
+        self._of: dict[tuple[Core, int], list[tuple[Holder, End]]] = {}
+        self._acting: dict[tuple[Core, int], set[Holder]] = {}
         self._failing: dict[Core, Core] = {}
         for holder in kernel.holders:
-            for ref in list(holder.ends.values()):
-                end = ref()
+            for end in holder.ends():
                 if isinstance(end, End):
-                    self._of.setdefault((end._core, end._side), []).append(holder)
+                    self._of.setdefault((end._core, end._side), []).append((holder, end))
                     if end._core.failed is not None:
                         self._failing[end._core.failed] = end._core
 
-    def of(self, core: Core, side: int) -> list[Holder]:
-        """The holders of the ends on `side`, once for each end."""
+    def held(self, core: Core, side: int) -> list[tuple[Holder, End]]:
+        """The ends on `side` and their holders."""
         return self._of.get((core, side), [])
+
+    def acting(self, core: Core, side: int) -> set[Holder]:
+        """Who could act on `side`."""
+        known = self._acting.get((core, side))
+        if known is None:
+            found = [self.acting_on(end, holder) for holder, end in self.held(core, side)]
+            known = self._acting[core, side] = set[Holder]().union(*found)
+        return known
+
+    def acting_on(self, end: End, holder: Holder) -> set[Holder]:
+        """Who could act on an end: its holder, or for a later step of a `Seq` who is before it."""
+        return (self._before(end) if end._claims else set()) or {holder}
+
+    def _before(self, end: End) -> set[Holder]:
+        """Who runs the steps before the one that an end was given to."""
+        found: set[Holder] = set()
+        for process in end._claimants():
+            steps = (at for at in around(process) if at._sequential)
+            running = (self._running.intersection(at._holders()) for at in steps)
+            found |= next((holders for holders in running if holders), set[Holder]())
+        return found
 
     def failing(self, core: Core) -> Core | None:
         """The channel whose failed values go to `core`."""
@@ -109,10 +147,13 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     """The processes that wait only for each other, and what for."""
     owners = _Owners(kernel)
     entries: list[tuple[Holder, _Wait]] = []
-    free: set[Holder] = set()
     waiting = kernel.waiting()
+    free = {each.holder for each in waiting if each.party is None and each.children is None}
     holder_of = {each.task: each.holder for each in waiting}
     for each in waiting:
+        if _may_meet(each.party, free, owners):
+            free.add(each.holder)
+            continue
         wait = _wait_of(each, holder_of, owners, kernel.background)
         if wait is None:
             free.add(each.holder)
@@ -123,12 +164,19 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
         if parent is not None and parent.task is holder.task and parent in kernel.holders:
             if kernel.timed(parent):
                 free.add(parent)
-            text = f"waits for `{holder.name}`"
-            wait = _Wait(frozenset([holder]), True, text, partial(str, parent.place), id(holder))
+            text = partial(str, f"waits for `{holder.name}`")
+            wait = _Wait({holder}, True, text, partial(str, parent.place), id(holder))
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
     return {} if idle else stuck
+
+
+def _may_meet(party: Party | None, free: set[Holder], owners: _Owners) -> bool:
+    """True if somebody who goes on holds the other side of its channel: no need to look further."""
+    if party is None or type(party.queue) is not Core:
+        return False
+    return not free.isdisjoint(owners.acting(party.queue, 1 - party.side))
 
 
 class _Elimination:
@@ -202,9 +250,9 @@ def _partners(core: Core, side: int) -> list[tuple[Core, int]]:
 
 def _helpers(core: Core, side: int, owners: _Owners) -> set[Holder]:
     """Whoever could act on `side` of a channel."""
-    held = owners.of(core, side)
-    helpers = set(held)
-    if len(held) < core.ends[side] or core.detached:
+    helpers = set(owners.acting(core, side))
+    own = side == SEND and owners.failing(core) is not None  # that of the channel itself
+    if len(owners.held(core, side)) + own < core.ends[side] or core.detached:
         helpers.add(OUTSIDE)
     if core.channel is not None and core.channel() is not None and not core.gone[side]:
         alone = core.maker is not None and not core.shared
@@ -224,7 +272,7 @@ def _wait_of(
     if found is None:
         return None
     helpers, text, needs_all = found
-    return _Wait(frozenset(helpers), needs_all, text, each.place, id(each.party), each.task)
+    return _Wait(helpers, needs_all, text, each.place, id(each.party), each.task)
 
 
 def _join(each: Waiting, holder_of: dict[Any, Holder], background: set[Any]) -> _Wait | None:
@@ -234,19 +282,24 @@ def _join(each: Waiting, holder_of: dict[Any, Holder], background: set[Any]) -> 
     if not tasks:
         return None
     children = {holder_of.get(child, OUTSIDE) for child in tasks}
-    names = _names(c for c in children if c is not each.holder)
-    text = f"waits for {names}" if names else "waits for its own trio tasks"
-    key = id(each.task)
-    return _Wait(frozenset(children), True, text, each.place, key, each.task, tasks)
+    text = partial(_to_join, children, each.holder)
+    return _Wait(children, True, text, each.place, id(each.task), each.task, tasks)
 
 
-def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
+def _to_join(children: set[Holder], parent: Holder) -> str:
+    names = _names(child for child in children if child is not parent)
+    return f"waits for {names}" if names else "waits for its own trio tasks"
+
+
+def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], Text, bool] | None:
     """Who could commit with a waiting party; None if something else may wake it."""
     queue = party.queue
     if isinstance(queue, BarrierCore):
-        return _missing(queue, owners), f"waits at `{queue.name}` for all its members", True
+        text = partial(str, f"waits at `{queue.name}` for all its members")
+        return _missing(queue, owners), text, True
     if isinstance(queue, Core):
-        return _to_meet(queue, party.side, owners), _to_do(queue, party.side, owners), False
+        side = party.side
+        return _to_meet(queue, side, owners), partial(_to_do, queue, side, owners), False
     if isinstance(queue, Selecting):
         return _selection(queue, owners)
     if isinstance(queue, Latch):
@@ -254,7 +307,7 @@ def _offers(party: Party, owners: _Owners) -> tuple[set[Holder], str, bool] | No
     item = party.engaged
     if item is not None and isinstance(getattr(party.end, "_core", None), Core):
         core = party.end._core
-        text = f"waits for the end of an extended rendezvous on `{core.name}`"
+        text = partial(str, f"waits for the end of an extended rendezvous on `{core.name}`")
         return _helpers(core, RECEIVE, owners), text, False
     return None
 
@@ -264,10 +317,12 @@ def _to_meet(core: Core, side: int, owners: _Owners) -> set[Holder]:
     for other, other_side in _partners(core, side):
         helpers |= _helpers(other, other_side, owners)
     if side == RECEIVE:  # what others have in work may come back
-        helpers |= _workers(core)
+        if core.work:
+            helpers |= _workers(core)
         failing = owners.failing(core)
         if failing is not None:
-            helpers |= _workers(failing) | _helpers(failing, RECEIVE, owners)
+            helpers |= _workers(failing)
+            helpers |= _helpers(failing, RECEIVE, owners) | _helpers(failing, SEND, owners)
     return helpers
 
 
@@ -277,30 +332,30 @@ def _workers(core: Core) -> set[Holder]:
 
 def _missing(core: BarrierCore, owners: _Owners) -> set[Holder]:
     """The holders of members that do not wait."""
+    held = owners.held(core, SEND)
+    later = {getattr(end, "_stands_for", None) for _, end in held}  # that of this step counts
+    members = [(holder, end) for holder, end in held if end not in later]
     offering = core.offering()
-    missing: set[Holder] = set()
-    for holder in owners.of(core, SEND):
-        for ref in list(holder.ends.values()):
-            end = ref()
-            if end is not None and end._core is core and end not in offering:
-                missing.add(holder)
-    if len(owners.of(core, SEND)) < core.ends[SEND]:
+    waited_for = [owners.acting_on(end, holder) for holder, end in members if end not in offering]
+    missing = set[Holder]().union(*waited_for)
+    if len(members) < core.senders:
         missing.add(OUTSIDE)
     return missing
 
 
-def _latch(latch: Latch, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
+def _latch(latch: Latch, owners: _Owners) -> tuple[set[Holder], Text, bool] | None:
     source = latch.source
     if isinstance(source, Ticket):
-        return _servers(source, owners), f"waits for a reply on `{source.core.name}`", False
+        text = f"waits for a reply on `{source.core.name}`"
+        return _servers(source, owners), partial(str, text), False
     if isinstance(source, Calls):
         core = source.sender._core
         helpers = _helpers(core, RECEIVE, owners)
         for ticket in source.open:
             helpers |= _servers(ticket, owners)
-        return helpers, f"waits for replies on `{core.name}`", False
+        return helpers, partial(str, f"waits for replies on `{core.name}`"), False
     if source is not None:
-        return set(source._holders()), f"waits for `{source.name}`", True
+        return set(source._holders()), partial(str, f"waits for `{source.name}`"), True
     return None
 
 
@@ -309,16 +364,16 @@ def _servers(ticket: Ticket, owners: _Owners) -> set[Holder]:
     return {ticket.server} if ticket.server is not None else _helpers(ticket.core, RECEIVE, owners)
 
 
-def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], str, bool] | None:
+def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], Text, bool] | None:
     helpers: set[Holder] = set()
-    texts: list[str] = []
+    texts: list[Text] = []
     for slot in selector.slots:
         if not selector.enabled & slot.bit:
             continue
         if isinstance(slot, ChannelSlot):
             core = slot.end._core
             helpers |= _to_meet(core, slot.side, owners)
-            texts.append(_to_do(core, slot.side, owners))
+            texts.append(partial(_to_do, core, slot.side, owners))
             continue
         found = None
         if isinstance(slot, WaitSlot):
@@ -326,18 +381,18 @@ def _selection(selector: Selecting, owners: _Owners) -> tuple[set[Holder], str, 
         elif isinstance(slot, BarrierSlot):
             core = slot.named._core
             missing = _missing(core, owners)
-            found = missing, f"waits at `{core.name}`", False
+            found = missing, partial(str, f"waits at `{core.name}`"), False
         if found is None or not found[0]:
             return None
         helpers |= found[0]
         texts.append(found[1])
-    return helpers, " or ".join(texts), False
+    return helpers, lambda: " or ".join(text() for text in texts), False
 
 
 def _to_do(core: Core, side: int, owners: _Owners) -> str:
     verb = "to send to" if side == SEND else "to receive from"
     what = "receiver" if side == SEND else "sender"
-    held = [h for other, on in _partners(core, side) for h in owners.of(other, on)]
+    held = [h for other, on in _partners(core, side) for h, _ in owners.held(other, on)]
     if not held:
         return f"waits {verb} `{core.name}`, which has no {what}"
     if len(held) == 1:
@@ -355,7 +410,7 @@ def _names(holders: Iterable[Holder]) -> str:
 def describe(waits: dict[Holder, list[_Wait]]) -> str:
     """The cycle in one line, then a line for each process; what repeats itself is counted."""
     cycle = _cycle(waits)
-    said = "; ".join(f"`{h.name}` {waits[h][0].text}" for h in cycle[:SHOWN])
+    said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
     hint = ""
     if any(w.needs_all for h in cycle for w in waits[h]):
         hint = ": retire ends that you do not use (`with tx:`)"
@@ -364,7 +419,7 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
         for wait in of:
             place = wait.where()
             place = place and f", at {place}"
-            line = f"  `{holder.name}` {wait.text}{place}"
+            line = f"  `{holder.name}` {wait.text()}{place}"
             lines[line] = lines.get(line, 0) + 1
     told = [line + (f" (x {times:,})" if times > 1 else "") for line, times in lines.items()]
     if len(told) > SHOWN:

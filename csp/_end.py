@@ -6,8 +6,8 @@ Invariants:
 * an open end counts once in `_core.ends[side]`, also while it is claimed or travels in a value.
 * `_claims` are the processes it was given to that have not started, held weakly: one that is
   forgotten says so at once.  The end may not be used meanwhile.
-* `_user` is the owner once he has used the end and while he may, else `CLOSED`: the only test of
-  the hot paths.
+* `_user` is the owner while he may use the end, once he has used it or if he was given it; else
+  `CLOSED`: the only test of the hot paths.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
 from ._errors import EndClosed
-from ._kernel import HOLDER, Holder, Kernel
+from ._kernel import HOLDER, Held, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
 from ._parking import current_kernel, protected
@@ -47,6 +47,7 @@ class End:
         "_claims",
         "_core",
         "_given",
+        "_held",
         "_last",
         "_owner",
         "_story",
@@ -63,6 +64,7 @@ class End:
         self._claims: tuple[weakref.ref[Any], ...] = ()
         self._token: Any = None  # of the run, once it is detached
         self._last: Holder | None = None  # the owner before it was closed
+        self._held: Held | None = None  # its place among the ends of its owner
         core.open_end(self._side)
         self._own(owner)
 
@@ -133,7 +135,14 @@ class End:
         self._owner = owner if owner is not None else UNOWNED
         self._user = CLOSED
         if owner is not None and owner is not TRAVELLING:
-            owner.ends[id(self)] = weakref.ref(self)
+            self._held = owner.add_end(self)
+            if self._given and not self._claims:
+                self._user = owner
+
+    def _disown(self) -> None:
+        if self._held is not None:
+            self._owner.drop_end(self._held)
+            self._held = None
 
     def _acting(self) -> Kernel:
         """The kernel, if the caller may use this end; EndClosed or RuntimeError otherwise."""
@@ -173,9 +182,9 @@ class End:
         """This handle is closed, and counts no more; another one stands for it."""
         if self._owner is CLOSED:
             return
-        self._core.ends[self._side] -= 1
+        self._core.lose_end(self._side)
         self._last = self._owner
-        self._owner.ends.pop(id(self), None)
+        self._disown()
         self._owner = self._user = CLOSED
         self._story = story
 
@@ -186,7 +195,7 @@ class End:
 
     def _pass_on(self, owner: Holder) -> None:
         """A claimed end goes to `owner` together with the process that claims it."""
-        self._owner.ends.pop(id(self), None)
+        self._disown()
         self._own(owner)
 
     def clone(self) -> Self:
@@ -207,6 +216,8 @@ class End:
     def _raise(self, outcome: Any) -> NoReturn:
         if outcome == CLOSED_END:
             raise EndClosed(self._why_closed())
+        if isinstance(outcome, BaseException):
+            raise outcome
         raise self._core.error(self._side, outcome, self)
 
     async def _fail(self, outcome: Any) -> NoReturn:
@@ -227,7 +238,7 @@ class End:
         owner, core = self._owner, self._core
         if owner is CLOSED:
             return
-        owner.ends.pop(id(self), None)
+        self._disown()
         self._last, self._owner, self._user = owner, CLOSED, CLOSED
         woken: list[Party] = []
         core.close(self._side, self, woken)
@@ -246,7 +257,7 @@ class End:
         in a search for deadlocks.  Raises EndClosed if it is not yours.
         """
         kernel = self._acting()
-        self._owner.ends.pop(id(self), None)
+        self._disown()
         self._own(None)
         self._core.detached = True
         self._token = kernel.token()
@@ -304,13 +315,14 @@ class End:
     def statistics(self) -> Statistics:
         """The numbers that trio's memory channels give, for this channel."""
         core = self._core
+        senders, receivers = core.ends
         buffer = core.buffer
         used = (len(buffer) if buffer is not None else 0) + (len(core.front) if core.front else 0)
         return Statistics(
             current_buffer_used=used,
             max_buffer_size=buffer.size if buffer is not None else 0,
-            open_send_channels=core.ends[SEND],
-            open_receive_channels=core.ends[RECEIVE],
+            open_send_channels=senders,
+            open_receive_channels=receivers,
             tasks_waiting_send=core.waiting(SEND),
             tasks_waiting_receive=core.waiting(RECEIVE),
             peak_buffer_used=buffer.peak if buffer is not None else 0,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from . import _wiring
 from ._barrier import Barrier
 from ._broadcast import Broadcast
-from ._cargo import find, map_ends
+from ._cargo import find, map_ends, mapped
 from ._channel import Channel
 from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
@@ -34,8 +34,8 @@ class Called(Process[R_co]):
     """A called `@process` function."""
 
     __slots__ = (
-        "_args", "_cancel_others", "_inner", "_kwargs", "_of", "background", "dismissed", "holder",
-        "outermost",
+        "_args", "_around", "_cancel_others", "_inner", "_kwargs", "_of", "background", "dismissed",
+        "holder", "outermost",
     )  # fmt: skip
 
     def __init__(self, of: ProcessFunction, args: Any, kwargs: Any, place: str) -> None:
@@ -43,6 +43,7 @@ class Called(Process[R_co]):
         self._of, self._args, self._kwargs = of, args, kwargs
         self._inner: tuple[Process[Any], ...] = ()  # the processes among the arguments
         self.holder: Holder | None = None
+        self._around: Holder | None = None  # whose context it runs in
         self.dismissed = False
         self.outermost = False
         self.background = False
@@ -74,7 +75,8 @@ class Called(Process[R_co]):
 
     def _claim(self) -> None:
         found: dict[End, None] = {}
-        for given in find((self._args, self._kwargs), GIVEN):
+        given_all = (self._args, self._kwargs) if self._kwargs else self._args
+        for given in find(given_all, GIVEN):
             if isinstance(given, End):
                 self._check(given, found)
                 found[given] = None
@@ -82,7 +84,7 @@ class Called(Process[R_co]):
                 self._inner = (*self._inner, cast("Process[Any]", given))
             else:  # a channel: others may make ends of it
                 given._core.shared = True
-        self._claims = list(found)
+        self._claims = tuple(found)
         for end in found:
             end._claim(self)
 
@@ -116,9 +118,10 @@ class Called(Process[R_co]):
 
         for part in self._inner:
             part._pass_on(holder)
-        given = self._args, self._kwargs
-        args, kwargs = map_ends(given, take) if self._claims else given
-        self._claims, self._inner = [], ()
+        args, kwargs = self._args, self._kwargs
+        if self._claims:
+            args, kwargs = mapped(args, take), kwargs and mapped(kwargs, take)
+        self._claims = self._inner = ()
         self._args = self._kwargs = None
         return args, kwargs
 
@@ -126,30 +129,50 @@ class Called(Process[R_co]):
 
     @protected
     async def _run(self) -> Any:
+        try:
+            self._value = await self._begin()
+        except BaseException as error:
+            if not self._absorbs(error):
+                raise
+        finally:
+            self._end()
+        return self._value
+
+    @protected
+    def _begin(self) -> Awaitable[Any]:
         kernel = current_kernel()
         self._state = RUN
-        outer = kernel.holder()
-        holder = self.holder = Holder(kernel, self.name, self.place, outer, self._path_label())
+        holder = Holder(kernel, self.name, self.place, kernel.holder(), self._path_label())
         holder.background, holder.dismissed = self.background, self.dismissed
         args, kwargs = self._take(holder)
-        token = HOLDER.set(holder)
+        self._around, self.holder = HOLDER.get(), holder
+        HOLDER.set(holder)
         if kernel.hook is not None:
             kernel.tell("started", detail=self.place, of=holder)
-        try:
-            body = holder.body = self._of.function(*args, **kwargs)
-            del args, kwargs
-            self._value = await kernel.run_process(holder, body)
-        except BaseException as error:
-            if not self._ends_quietly(holder, error):
-                self._fail(holder, error)
-                raise
-            self._pass_poison(holder, error)
-        finally:
-            retire_all(holder, None)
-            if kernel.hook is not None:
-                kernel.tell("ended", of=holder)
-            HOLDER.reset(token)
-        return self._value
+        body = holder.body = self._of.function(*args, **kwargs)
+        return kernel.run_process(holder, body)
+
+    @protected
+    def _absorbs(self, error: BaseException) -> bool:
+        holder = self.holder
+        if holder is None:
+            return False
+        if not self._ends_quietly(holder, error):
+            self._fail(holder, error)
+            return False
+        self._pass_poison(holder, error)
+        return True
+
+    @protected
+    def _end(self) -> None:
+        holder = self.holder
+        if holder is None:
+            return
+        retire_all(holder, None)
+        if holder.kernel.hook is not None:
+            holder.kernel.tell("ended", of=holder)
+        if HOLDER.get() is holder:  # else it is closed from outside, in another context
+            HOLDER.set(self._around)
 
     def _fail(self, holder: Holder, error: BaseException) -> None:
         """It has failed: cancel the others, then retire its ends with the cause."""
@@ -175,7 +198,7 @@ class Called(Process[R_co]):
     def _pass_poison(self, holder: Holder, error: BaseException) -> None:
         poison = [leaf for leaf in leaves_of(error) if isinstance(leaf, Poisoned)]
         if poison and self._of.passes_poison:
-            for end in ends_of(holder):
+            for end in holder.ends():
                 end._poison(poison[0].reason, poison[0].who)
 
 
@@ -192,15 +215,10 @@ def leaves_of(error: BaseException) -> list[BaseException]:
     return [leaf for part in parts for leaf in leaves_of(part)]
 
 
-def ends_of(holder: Holder) -> list[End]:
-    """The ends that a holder holds."""
-    return [end for ref in list(holder.ends.values()) if (end := ref()) is not None]
-
-
 @protected
 def retire_all(holder: Holder, cause: BaseException | None) -> None:
     """The process has ended: its ends retire, with the cause if it failed."""
-    for end in ends_of(holder):
+    for end in holder.ends():
         if cause is None and end._is_idle():
             end._tell_idle()
         end._claims = ()
@@ -218,12 +236,17 @@ class ProcessFunction:
         self.name = name or function.__name__
         self.passes_poison = passes_poison
         self.signature = inspect.signature(function)
+        self.plain = _plain_parameters(self.signature)
         returns = self.signature.return_annotation
         self.quiet = returns in (inspect.Signature.empty, None, "None", type(None))
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Process[Any]:
         place = place_of_caller()
+        if not kwargs and len(args) == len(self.plain):
+            given = dict(zip(self.plain, args, strict=True))
+            _wiring.check_call(self.function, inspect.BoundArguments(self.signature, given), place)
+            return Called(self, args, kwargs, place)
         try:
             arguments = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -236,6 +259,13 @@ class ProcessFunction:
 
     def __repr__(self) -> str:
         return f"<process function {self.name}>"
+
+
+def _plain_parameters(signature: inspect.Signature) -> tuple[str, ...]:
+    """The names of the parameters if none of them is special: bound without a search."""
+    parameters = signature.parameters.values()
+    plain = all(each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for each in parameters)
+    return tuple(signature.parameters) if plain else ()
 
 
 class _Decorate(Protocol):

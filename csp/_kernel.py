@@ -22,21 +22,33 @@ from contextvars import ContextVar
 from math import inf
 from time import perf_counter
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from ._observe import Event, Kind
 from ._offer import Party
 
+PARKED = 199  # what a coroutine yields when it waits, and nothing else does
 
-class _Park(tuple[object]):
-    """`await PARK` hands its item to whoever steps the coroutine; it calls no Python function."""
+
+class _Park:
+    """`await PARK` hands PARKED to whoever steps the coroutine; it calls no Python function.
+
+    Of all iterators that of a range is the smallest, and the collector does not look at it.
+    """
 
     __slots__ = ()
-    __await__: Any = cast(Any, tuple).__iter__
+    __await__: Any = range(PARKED, PARKED + 1).__iter__
 
 
-PARKED = object()  # what a coroutine yields when it waits
-PARK: Any = _Park((PARKED,))
+PARK: Any = _Park()
+
+
+class Held(weakref.ref[Any]):
+    """An end in the line of those that its holder holds, which does not keep it alive."""
+
+    __slots__ = ("after", "before")
+    after: Held | None
+    before: Held | None
 
 
 class Holder:
@@ -50,9 +62,10 @@ class Holder:
         "body",
         "dismissed",
         "driver",
-        "ends",
+        "first",
         "kernel",
         "label",
+        "last",
         "made",
         "name",
         "parent",
@@ -73,10 +86,45 @@ class Holder:
         self.dismissed: bool = False  # cancelled on purpose
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
-        self.ends: dict[int, weakref.ref[Any]] = {}  # the ends it holds, by id, oldest first
+        self.first: Held | None = None  # the ends it holds: most processes have one or two,
+        self.last: Held | None = None  # some a hundred thousand
         self.made: dict[str, int] | None = None  # how many channels of each name it has made
         self.task: Any = None  # the trio task that runs it
         self.scope: Any = None  # the cancel status around it: deadlines inside are its own
+
+    def add_end(self, end: Any) -> Held:
+        """One more end, the youngest; returns its place in the line, for `drop_end`."""
+        held = Held(end)
+        held.after, held.before = None, self.last
+        if self.last is None:
+            self.first = held
+        else:
+            self.last.after = held
+        self.last = held
+        return held
+
+    def drop_end(self, held: Held) -> None:
+        """It holds that end no more."""
+        before, after = held.before, held.after
+        if before is None:
+            self.first = after
+        else:
+            before.after = after
+        if after is None:
+            self.last = before
+        else:
+            after.before = before
+
+    def ends(self) -> list[Any]:
+        """The ends it holds, oldest first."""
+        found: list[Any] = []
+        held = self.first
+        while held is not None:
+            end = held()
+            if end is not None:
+                found.append(end)
+            held = held.after
+        return found
 
     def was_dismissed(self) -> bool:
         """True if it or a process around it was cancelled on purpose."""

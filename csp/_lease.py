@@ -12,7 +12,8 @@ from ._cargo import pack
 from ._core import Core
 from ._errors import ChannelEnded, EndOfChannel, LeaseFailed
 from ._kernel import Scope
-from ._offer import EXTEND, LEASE, RECEIVE, Item, Party
+from ._latch import Flag
+from ._offer import EXTEND, LEASE, Item, Party
 from ._parking import current_kernel, protected
 
 if TYPE_CHECKING:
@@ -65,6 +66,22 @@ def settle(core: Core, item: Item, *, give_back: bool) -> None:
         current_kernel().wake_all(woken)
 
 
+def fail(core: Core, item: Item, error: BaseException) -> bool:
+    """An attempt has failed; False if it was the last one and nobody hears of it."""
+    item.errors += (error,)
+    if item.attempts < core.max_attempts and not item.last:
+        settle(core, item, give_back=True)
+        return True
+    failed = core.failed
+    if failed is not None and failed.receivers:
+        _take_ends_back(item)
+        _report(failed, item)
+        settle(core, item, give_back=False)
+        return True
+    settle(core, item, give_back=item.last)  # the home hears of it, and counts it
+    return False
+
+
 def _take_ends_back(item: Item) -> None:
     item.value, cargo = pack(item.value, check=False)
     if cargo is not None:
@@ -115,6 +132,17 @@ class Lease(Generic[T_co]):
         """
         return self._held().attempts
 
+    @property
+    def lost(self) -> Flag:
+        """Set when the link on which the value came is lost: it was given to somebody else then.
+
+        `Alternation(Wait(job.lost), ...)` waits for it.  RuntimeError outside of the block.
+        """
+        item = self._held()
+        if item.lost is None:
+            item.lost = Flag()
+        return cast(Flag, item.lost)
+
     def _held(self) -> Item:
         if self._item is None:
             raise RuntimeError("a lease has a value inside its `async with` block only")
@@ -140,17 +168,8 @@ class Lease(Generic[T_co]):
             item.attempts -= 1
             settle(core, item, give_back=True)
             return False
-        item.errors += (error,)
-        if item.attempts < core.max_attempts:
-            settle(core, item, give_back=True)
+        if fail(core, item, error):
             return True
-        failed = core.failed
-        if failed is not None and failed.ends[RECEIVE]:
-            _take_ends_back(item)
-            _report(failed, item)
-            settle(core, item, give_back=False)
-            return True
-        settle(core, item, give_back=False)
         raise LeaseFailed(
             f"a value of channel `{core.name}` failed {item.attempts} times and nobody receives "
             f"from its `failed` channel; last: {type(error).__name__}: {error}"

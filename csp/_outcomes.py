@@ -15,7 +15,6 @@ from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._call import Ticket
-from ._errors import CallFailed
 from ._kernel import Scope
 from ._latch import Latch
 from ._parking import current_kernel
@@ -40,10 +39,10 @@ class Outcome(Generic[Q, A]):
 
     __slots__ = ("_reply", "error", "request")
 
-    def __init__(self, request: Q, reply: A | None, error: CallFailed | None) -> None:
+    def __init__(self, request: Q, reply: A | None, error: Exception | None) -> None:
         self.request: Q = request
         self._reply: A | None = reply
-        self.error: CallFailed | None = error
+        self.error: Exception | None = error
 
     @property
     def reply(self) -> A:
@@ -146,6 +145,7 @@ class Calls:
         except BaseException:
             if self.open.pop(ticket, ticket) is None and self.ordered:
                 self.order.remove(ticket)
+            self.news.set()  # it is not open any more: a reader that goes on behind `cancel` may wait
             raise
 
     def _answered(self, ticket: Ticket) -> None:

@@ -35,7 +35,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import trio
 from outcome import Outcome, Value
@@ -50,7 +50,7 @@ from trio.lowlevel import (
 )
 
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
-from ._offer import TAKE, Party
+from ._offer import TAKE, Party, Standing
 
 
 def _private_names() -> tuple[Any, Any, Any]:
@@ -101,7 +101,6 @@ class Driver(Party):
         "outer",
         "pending",
         "recheck",
-        "run",
         "send",
         "settled",
         "task",
@@ -113,7 +112,6 @@ class Driver(Party):
         self.coro: Coroutine[Any, Any, Any] = coro
         self.task: trio.lowlevel.Task = current_task()
         self.outer: Any = self.task.coro  # another one later: somebody else steps our task
-        self.run: Any = self.task.context.run
         self.send: Any = coro.send
         self.lendable: bool = lendable
         self.settled: bool = False  # woken while trio is about to resume it
@@ -121,10 +119,12 @@ class Driver(Party):
         self.recheck: bool = False  # a cancel is pending: the next park goes through trio
         self.foreign: bool = False  # waits on a trio trap that a lent step met
 
-    def abort(self, _raise_cancel: object) -> Abort:
-        """Trio cancels it."""
+    def __call__(self, _raise_cancel: object) -> Abort:
+        """Trio cancels it: a driver is its own abort function."""
         if not self.lent:  # committed already, or running
             self.recheck = True
+            return Abort.FAILED
+        if not self.may_leave():
             return Abort.FAILED
         self.lent = False
         self.withdraw()
@@ -223,11 +223,13 @@ class TrioKernel(Kernel):
                 self.ready.append(party)
             else:
                 self.give_to_trio(party)
-        else:
-            assert isinstance(party, TaskParty)
+        elif isinstance(party, TaskParty):
             if not party.settled:
                 party.settled = True
                 reschedule(party.task)
+        else:
+            assert isinstance(party, Standing)
+            party.told(party)
 
     @protected
     def produce_for(self, party: Party, produce: Callable[[], Any]) -> Any:
@@ -373,9 +375,9 @@ class TrioKernel(Kernel):
                 steps += 1
                 self.credit = OPERATIONS
                 self.current = driver.holder
-                context["task"] = driver.task
+                task = context["task"] = driver.task
                 try:
-                    message = driver.run(driver.send, None)
+                    message = task.context.run(driver.send, None)
                 except StopIteration as stop:
                     self.give_to_trio(driver, Value(("returned", stop.value)))
                 except BaseException as error:
@@ -505,7 +507,14 @@ def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
 # --- which kernel ----------------------------------------------------------------------------
 
 _of_run: RunVar[TrioKernel] = RunVar("csp kernel")
-_of_thread = threading.local()  # `.kernel`: one that is not trio's
+
+
+class _OfThread(threading.local):
+    kernel: Kernel | None = None  # one that is not trio's
+    known: tuple[Any, TrioKernel] | None = None  # the run that was asked for last, and its kernel
+
+
+_of_thread = _OfThread()
 
 
 def current_kernel() -> Kernel:
@@ -513,10 +522,7 @@ def current_kernel() -> Kernel:
 
     Raises RuntimeError outside of a run.
     """
-    kernel = getattr(_of_thread, "kernel", None)
-    if kernel is not None:
-        return cast(Kernel, kernel)
-    return trio_kernel()
+    return _of_thread.kernel or trio_kernel()
 
 
 def trio_kernel() -> TrioKernel:
@@ -525,9 +531,9 @@ def trio_kernel() -> TrioKernel:
     Remembered for each thread and run, as run variables are slow to look up.
     """
     runner = getattr(_RUN_CONTEXT, "runner", None)
-    known = getattr(_of_thread, "known", None)
+    known = _of_thread.known
     if runner is not None and known is not None and known[0] is runner:
-        return cast(TrioKernel, known[1])
+        return known[1]
     kernel = _kernel_of_run()
     _of_thread.known = runner, kernel
     return kernel
@@ -566,6 +572,8 @@ async def _park_task(party: TaskParty) -> None:
     def abort(_raise_cancel: Any) -> Abort:
         if party.settled:  # pragma: no cover - trio clears the function when rescheduling
             return Abort.FAILED
+        if not party.may_leave():
+            return Abort.FAILED
         party.withdraw()
         return Abort.SUCCEEDED
 
@@ -578,78 +586,68 @@ async def _park_task(party: TaskParty) -> None:
 def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     """The trio-facing coroutine of a process: steps its own, then lends the turn."""
     driver.holder.driver = driver
-    try:
-        return (yield from _steps(kernel, driver))
-    finally:
-        kernel.contexts.discard(id(driver.task.context))
-        kernel.holders.discard(driver.holder)
-
-
-@protected
-def _steps(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
-    """The trio-facing coroutine of a process: steps its own, then lends the turn."""
-
     task, outer = driver.task, driver.outer
-    send, throw = driver.coro.send, driver.coro.throw
+    send = driver.send
     argument: Any = None
-    error: BaseException | None = None
+    thrown: list[BaseException] = []  # a local would keep what the frames of the error hold
     fresh = True  # started in this pass
-    while True:
-        kernel.current = driver.holder if task.coro is outer else None
-        kernel.credit = OPERATIONS
-        driver.settled = False
-        try:
-            if error is None:
-                message = send(argument)
-            else:
-                raised, error = error, None
-                message = throw(raised)
-        except StopIteration as stop:
-            kernel.spill(None)
-            return stop.value
-        except BaseException:
-            kernel.spill(None)
-            raise
-        argument = None
-        if message is PARKED:
-            driver.lent = True
-            if not fresh and kernel.may_host(driver) and kernel.lend_turn(driver):
-                continue
-            fresh = False
-            kernel.spill(driver)
-            message = _CHECKPOINT if driver.settled else None
-        else:
-            kernel.spill(None)
-        while message is None:  # parked
-            outcome = yield _WAIT(driver.abort)
-            driver.lent = False
-            if driver.pending:
-                driver.pending = False
-                kernel.pending -= 1
-            if driver.foreign:
-                driver.foreign, argument = False, outcome
-                break
+    try:
+        while True:
+            kernel.current = driver.holder if task.coro is outer else None
+            kernel.credit = OPERATIONS
+            driver.settled = False
             try:
-                told = outcome.unwrap()
-            except BaseException as caught:
-                error = caught
-                break
-            if told is not None:
-                kind, what = told
-                if kind == "returned":
-                    return what
-                if kind == "raised":
-                    raise what
-                message = what
-            elif driver.settled:
-                break
+                message = driver.coro.throw(thrown.pop()) if thrown else send(argument)
+            except StopIteration as stop:
+                kernel.spill(None)
+                return stop.value
+            except BaseException:
+                kernel.spill(None)
+                raise
+            argument = None
+            if message is PARKED:
+                driver.lent = True
+                if not fresh and kernel.may_host(driver) and kernel.lend_turn(driver):
+                    continue
+                fresh = False
+                kernel.spill(driver)
+                message = _CHECKPOINT if driver.settled else None
             else:
-                driver.lent = True  # sent here by `recheck`: park where trio delivers the cancel
-        if message is not None:
-            try:
-                argument = yield message
-            except BaseException as caught:  # trio refuses the message of a foreign library
-                error = caught
-            if driver.pending:
-                driver.pending, argument = False, None
-                kernel.pending -= 1
+                kernel.spill(None)
+            while message is None:  # parked
+                outcome = yield _WAIT(driver)
+                driver.lent = False
+                if driver.pending:
+                    driver.pending = False
+                    kernel.pending -= 1
+                if driver.foreign:
+                    driver.foreign, argument = False, outcome
+                    break
+                try:
+                    told = outcome.unwrap()
+                except BaseException as caught:
+                    thrown.append(caught)
+                    outcome = None
+                    break
+                if told is not None:
+                    kind, what = told
+                    if kind == "returned":
+                        return what
+                    if kind == "raised":
+                        raise what
+                    message = what
+                elif driver.settled:
+                    break
+                else:  # sent here by `recheck`: park where trio delivers the cancel
+                    driver.lent = True
+            if message is not None:
+                try:
+                    argument = yield message
+                except BaseException as caught:  # trio refuses the message of a foreign library
+                    thrown.append(caught)
+                if driver.pending:
+                    driver.pending, argument = False, None
+                    kernel.pending -= 1
+    finally:
+        kernel.contexts.discard(id(task.context))
+        kernel.holders.discard(driver.holder)

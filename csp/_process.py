@@ -11,7 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from typing import Any, Self, TypeVar, cast
 
 from ._end import End
@@ -48,7 +48,7 @@ class Process(Coroutine[Any, Any, R_co]):
         self.name: str = name  # for messages
         self.place: str = place  # file.py:line of the call
         self._state = NEW
-        self._claims: list[End] = []
+        self._claims: tuple[End, ...] = ()
         self._part_of: Process[Any] | None = None
         self._label = ""  # its place in what it is part of: `par[2]`
         self._coro: Coroutine[Any, Any, Any] | None = None
@@ -71,6 +71,19 @@ class Process(Coroutine[Any, Any, R_co]):
     async def _run(self) -> Any:
         """Run, keep the value in `_value` as well, and return it."""
         raise NotImplementedError
+
+    def _begin(self) -> Awaitable[Any]:
+        """Run in three parts, by who saves a coroutine so: awaiting what `_begin` returns, asking
+        `_absorbs` about an error, calling `_end` in any case.
+        """
+        return self._run()
+
+    def _absorbs(self, error: BaseException) -> bool:
+        """It has ended with `error`; True if that is a quiet end."""
+        return False
+
+    def _end(self) -> None:
+        """It has ended."""
 
     def _copy(self) -> Process[R_co]:
         """Another description of the same, with clones of its ends."""
@@ -111,7 +124,7 @@ class Process(Coroutine[Any, Any, R_co]):
                 for other in end._claimants():
                     if other is leaf or other._state == DROPPED:
                         continue
-                    if not _in_turn(leaf, other) and (whole or self in _around(other)):
+                    if not _in_turn(leaf, other) and (whole or self in around(other)):
                         raise EndClosed(
                             f"`{end._core.name}`'s {end._what} was given to `{leaf.name}` at "
                             f"{leaf.place} and to `{other.name}` at {other.place}: "
@@ -135,7 +148,9 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _path_label(self) -> str:
         """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
-        labels = [at._label for at in _around(self) if at._label]
+        if self._part_of is None:
+            return self._label
+        labels = [at._label for at in around(self) if at._label]
         return ".".join(reversed(labels))
 
     def _drop(self) -> None:
@@ -149,7 +164,7 @@ class Process(Coroutine[Any, Any, R_co]):
                 if not end._claims:
                     end._story = f"process `{self.name}` ({self.place}) was never run"
                     end._retire()
-            self._claims = []
+            self._claims = ()
 
     def __del__(self) -> None:
         if getattr(self, "_state", None) == NEW and self._part_of is None:
@@ -196,7 +211,7 @@ class Process(Coroutine[Any, Any, R_co]):
         return cast("Process[list[R_co]]", Copies(n, self, place_of_caller()))
 
 
-def _around(part: Process[Any]) -> list[Process[Any]]:
+def around(part: Process[Any]) -> list[Process[Any]]:
     """A process and all that it is part of, outermost last."""
     found: list[Process[Any]] = []
     at: Process[Any] | None = part
@@ -208,8 +223,8 @@ def _around(part: Process[Any]) -> list[Process[Any]]:
 
 def _in_turn(a: Process[Any], b: Process[Any]) -> bool:
     """True if the lowest composition that holds both is a `Seq`."""
-    above = set(_around(a))
-    return next((at._sequential for at in _around(b) if at in above), False)
+    above = set(around(a))
+    return next((at._sequential for at in around(b) if at in above), False)
 
 
 async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:
@@ -221,8 +236,9 @@ async def run_side_by_side(parts: Iterable[Process[Any]]) -> list[Any]:
         await kernel.after()
         return []
     async with kernel.nursery() as nursery:
+        cancel = nursery.cancel_scope.cancel
         for part in parts:
-            part._when_failing(nursery.cancel_scope.cancel)
+            part._when_failing(cancel)
             nursery.start_soon(part._run, name=part.name)
     return [part._value for part in parts]
 

@@ -11,7 +11,8 @@ Invariants of a `Rendezvous`:
   two watches of one selector never meet each other.
 * `held` counts leased values and open extended rendezvous.
 * a sender is *engaged* in an extended rendezvous only if it is a plain one on a channel without a
-  buffer; offers of alternations and senders into a buffer commit at once.
+  buffer; offers of alternations and senders into a buffer commit at once.  With a receiver
+  elsewhere every sender into a channel without a buffer is engaged until that has answered.
 * a value that the channel drops (poison, a full buffer, no receiver left) goes through `discard`.
 * `quick` is true only if nothing but the waiting list matters: no buffer, nothing given back,
   no watches, both directions open, no poison.  The hot paths of the ends rest on it.
@@ -29,13 +30,18 @@ from ._offer import (
     ENDED,
     EXTEND,
     FAILED,
+    GIVEN,
     LEASE,
     OFFER,
     POISONED,
     RECEIVE,
+    RETURNED,
     SEND,
     TAKE,
+    TENTATIVE,
+    UNSETTLED,
     UNTIL_END,
+    WITHDRAWN,
     Item,
     Party,
     Watch,
@@ -47,6 +53,7 @@ Woken = list[Party]
 Causes = tuple[BaseException, ...]
 
 NO_CAUSES: tuple[Causes, Causes] = ((), ())
+NONE_GONE: tuple[bool, bool] = (False, False)
 KEPT_CAUSES = 10  # of a side: its processes may fail and be started again for ever
 
 
@@ -56,7 +63,6 @@ class Rendezvous:
     __slots__ = (
         "buffer",
         "causes",
-        "ends",
         "first",
         "front",
         "gone",
@@ -64,6 +70,8 @@ class Rendezvous:
         "last",
         "poison",
         "quick",
+        "receivers",
+        "senders",
         "watches",
     )
 
@@ -74,8 +82,9 @@ class Rendezvous:
         self.front: deque[Item] | None = None
         self.watches: tuple[list[Watch], list[Watch]] | None = None
         self.held: int = 0
-        self.ends: list[int] = [0, 0]
-        self.gone: list[bool] = [False, False]
+        self.senders: int = 0  # ends
+        self.receivers: int = 0
+        self.gone: tuple[bool, bool] = NONE_GONE
         self.causes: tuple[Causes, Causes] = NO_CAUSES  # with which ends of a side left
         self.poison: tuple[str, str] | None = None  # reason, who
         self.quick: bool = buffer is None
@@ -186,6 +195,16 @@ class Rendezvous:
             return True
         return self._selecting(side, me) is not None
 
+    def must_ask(self) -> bool:
+        """True if the receiver that is first has to be asked: it sits elsewhere."""
+        first = self.first
+        return (
+            self.buffer is None
+            and first is not None
+            and first.side == RECEIVE
+            and first.mode == TENTATIVE
+        )
+
     def _next_partner(self, side: int, me: Party | None) -> Party | Watch | None:
         watch = self._selecting(side, me)
         first = self.first
@@ -241,7 +260,7 @@ class Rendezvous:
         partner = self._next_partner(RECEIVE, sender)
         if partner is None:
             return False
-        self._hand_over(Item(sender.value), sender, self._accept(partner, woken))
+        self._hand_over(sender.as_item(sender.value), sender, self._accept(partner, woken))
         return True
 
     def _accept(self, partner: Party | Watch, woken: Woken) -> Party:
@@ -261,11 +280,12 @@ class Rendezvous:
         if to.mode != TAKE:
             self.held += 1
             to.item = item
+            item.tentative, item.extended = to.mode == TENTATIVE, to.mode == EXTEND
             if to.mode == LEASE:
                 item.attempts += 1
         if sender is None:
             return
-        if to.mode == EXTEND and sender.mode != OFFER and self.buffer is None:
+        if to.mode != TAKE and self.buffer is None and _engages(sender, to):
             item.sender, sender.engaged = sender, item
         else:
             sender.outcome = COMMITTED
@@ -283,8 +303,8 @@ class Rendezvous:
         sent = self._take(me, woken)
         if sent is not None:
             sender, value = sent
-            self._hand_over(Item(value), sender, me)
-            if sender.engaged is None:
+            self._hand_over(sender.as_item(value), sender, me)
+            if sender.engaged is None or sender.mode == GIVEN:
                 woken.append(sender)
             return True
         me.outcome = self.state(RECEIVE)
@@ -351,6 +371,9 @@ class Rendezvous:
             if not give_back:
                 sender.outcome = COMMITTED
                 woken.append(sender)
+            elif item.asked or (sender.mode == GIVEN and not item.tentative):
+                sender.outcome = WITHDRAWN if item.asked else RETURNED
+                woken.append(sender)
             else:
                 self._send_again(sender, item.value, woken)
         elif give_back:
@@ -365,6 +388,35 @@ class Rendezvous:
                 self._serve(woken)
         self._end_if_drained(woken)
 
+    def keep(self, item: Item, woken: Woken, *, extended: bool, answers: bool) -> None:
+        """A receiver elsewhere has taken `item` for work: it is tentative no more.
+
+        `answers`: what comes back is an answer to the value itself, no matter of its sender.
+        """
+        item.tentative, item.extended = False, extended
+        item.attempts += 1
+        sender = item.sender
+        if sender is None:
+            return
+        if sender.mode == GIVEN and not answers:
+            woken.append(sender)
+        elif not extended:
+            item.sender = sender.engaged = None
+            sender.outcome = COMMITTED
+            woken.append(sender)
+
+    def fail_sender(self, item: Item, error: BaseException, woken: Woken) -> bool:
+        """The sender of `item` gets `error`; False if none waits."""
+        sender = item.sender
+        if sender is None:
+            return False
+        self.held -= 1
+        item.sender = sender.engaged = None
+        sender.outcome = error
+        woken.append(sender)
+        self._end_if_drained(woken)
+        return True
+
     def _send_again(self, sender: Party, value: Any, woken: Woken) -> None:
         """A sender whose value came back: it is served before all others."""
         sender.value = value
@@ -372,8 +424,11 @@ class Rendezvous:
         if state is not None:
             sender.outcome = state
             woken.append(sender)
+        elif sender.mode == OFFER:  # its alternation looks again
+            sender.outcome = UNSETTLED
+            woken.append(sender)
         elif self._give(sender, woken):
-            if sender.engaged is None:
+            if sender.engaged is None or sender.mode == GIVEN:
                 woken.append(sender)
         else:
             self.enqueue_first(sender)
@@ -392,20 +447,36 @@ class Rendezvous:
     def discard(self, value: Any) -> None:
         """The channel has dropped `value`; who waits for an answer to it must be told."""
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """How many ends there are on each side."""
+        return self.senders, self.receivers
+
     def open_end(self, side: int) -> None:
         """One more end on `side`."""
-        self.ends[side] += 1
+        if side == SEND:
+            self.senders += 1
+        else:
+            self.receivers += 1
+
+    def lose_end(self, side: int) -> int:
+        """One end of `side` less; how many are left."""
+        if side == SEND:
+            self.senders -= 1
+            return self.senders
+        self.receivers -= 1
+        return self.receivers
 
     def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
         """One end of `side` less; with the last one the direction ends, for good."""
-        self.ends[side] -= 1
+        left = self.lose_end(side)
         if cause is not None:
             both = list(self.causes)
             both[side] = (*both[side][1 - KEPT_CAUSES :], cause)
             self.causes = (both[0], both[1])
-        if self.ends[side]:
+        if left:
             return
-        self.gone[side] = True
+        self.gone = (side == SEND or self.gone[SEND], side == RECEIVE or self.gone[RECEIVE])
         self.quick = False
         if side == RECEIVE:
             self._drop_kept()
@@ -414,6 +485,8 @@ class Rendezvous:
 
     def close(self, side: int, end: Any, woken: Woken) -> None:
         """`end` of `side` is gone: what waits on it is settled as CLOSED, its guards leave."""
+        if self.first is None and self.watches is None:
+            return
         for party in self.line():
             if party.side == side and party.end is end:
                 self.unlink(party)
@@ -454,6 +527,13 @@ class Rendezvous:
             woken.append(party)
         for watch in self.watches[side] if self.watches is not None else ():
             watch.settle(outcome, woken)
+
+
+def _engages(sender: Party, to: Party) -> bool:
+    """True if the sender has to wait until the receiver says what became of the value."""
+    if to.mode == TENTATIVE or sender.mode == GIVEN:
+        return True
+    return to.mode == EXTEND and sender.mode != OFFER
 
 
 def ticket_of(watch: Watch) -> int:

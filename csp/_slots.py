@@ -45,17 +45,19 @@ from ._offer import (
 from ._parking import current_kernel
 from .abc import _Conditional as Conditional
 
+PENDING = object()  # what `commit` returns when the partner, who sits elsewhere, must answer first
 NOT_READY = object()  # what `commit` and `chosen` return when there is nothing to choose
 
 
 class Selecting(Selector):
     """The selector of an alternation: what its slots and channels know of it."""
 
-    __slots__ = ("dropped", "ended", "slots")
+    __slots__ = ("dropped", "ended", "far", "slots")
 
     def __init__(self) -> None:
         super().__init__()
         self.slots: list[Slot] = []
+        self.far: list[Any] = []  # cores whose senders sit elsewhere, and want to know who waits
         self.dropped: int = 0
         self.ended: Any = None  # an end whose channel has ended, for the error
 
@@ -78,6 +80,8 @@ class Selecting(Selector):
 def produced(watch: Watch) -> Any:
     """The value of an output guard, checked and with its ends moved out."""
     assert watch.produce is not None
+    if watch.kept:
+        return watch.kept.pop()
     kernel = current_kernel()
     kernel.producing = True
     try:
@@ -230,10 +234,14 @@ class ChannelSlot(Slot):
         end._acting()
         self.watch = Watch(self.selector, self.bit, self.side, self.mode, self.produce, end)
         end._core.watch(self.watch)
+        if end._core.wanted is not None and self.side == RECEIVE:
+            self.selector.far.append(end._core)
 
     def unregister(self) -> None:
         """Leave the channel."""
         self.end._core.unwatch(self.watch)
+        if self.end._core in self.selector.far:
+            self.selector.far.remove(self.end._core)
 
     def commit(self, me: Party, woken: list[Party]) -> Any:
         """Send or receive, if that is settled at once."""
@@ -249,7 +257,8 @@ class ChannelSlot(Slot):
         if side == SEND:
             assert self.watch is not None
             me.mode, me.value = OFFER, produced(self.watch)
-            core.send(me, woken)
+            if not core.send(me, woken) and me.engaged is not None:
+                return PENDING
         elif not core.receive(me, woken):  # its only partner failed to produce
             return NOT_READY
         if me.outcome is not COMMITTED:
@@ -260,9 +269,13 @@ class ChannelSlot(Slot):
         """What was sent or received."""
         if me.outcome == FAILED:
             raise me.value
+        if isinstance(me.outcome, BaseException):
+            raise me.outcome
         if me.outcome == CLOSED:
             self.end._raise(CLOSED)
         if me.outcome is not COMMITTED:
+            if self.side == SEND and me.mode == OFFER:  # its partner has not taken the value
+                self._keep(me.value)
             return NOT_READY
         value, item, me.value, me.item, me.mode = me.value, me.item, None, None, TAKE
         if self.side == RECEIVE and self.end._core.carries:
@@ -272,6 +285,10 @@ class ChannelSlot(Slot):
         if self.finish is not None:
             return self.finish(self.end, item if item is not None else value)
         return value
+
+    def _keep(self, value: Any) -> None:
+        assert self.watch is not None
+        self.watch.kept.append(value)
 
     def drop_if_ended(self) -> None:
         """The channel has ended, in order."""

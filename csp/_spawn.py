@@ -1,15 +1,20 @@
-"""Spawn: processes started one by one, and waited for together."""
+"""Spawn: processes started one by one, and waited for together.
+
+Invariant: a `Running` that nobody holds when its process starts is forgotten: nobody can cancel it,
+await it or wait for it, so that process needs no cancel scope and no latch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
 from ._compose import as_process
-from ._kernel import Nursery
+from ._kernel import Nursery, Scope
 from ._latch import Latch
-from ._parking import current_kernel
+from ._parking import current_kernel, protected
 from ._places import place_of_caller
 from ._process import RUN, Process
 
@@ -34,14 +39,26 @@ class Running(Awaitable[R_co], Generic[R_co]):
     42
     """
 
-    __slots__ = ("_error", "_latch", "_process", "_scope", "_value")
+    __slots__ = ("__weakref__", "_error", "_latch_made", "_process", "_scope_made", "_value")
 
     def __init__(self, process: Process[R_co]) -> None:
         self._process = process
-        self._scope = current_kernel().scope()
-        self._latch = Latch(process)
+        self._scope_made: Scope | None = None
+        self._latch_made: Latch | None = None
         self._value: Any = None
         self._error: BaseException | None = None
+
+    @property
+    def _scope(self) -> Scope:
+        if self._scope_made is None:
+            self._scope_made = current_kernel().scope()
+        return self._scope_made
+
+    @property
+    def _latch(self) -> Latch:
+        if self._latch_made is None:
+            self._latch_made = Latch(self._process)
+        return self._latch_made
 
     def __repr__(self) -> str:
         return f"<running {self.name}>"
@@ -101,13 +118,16 @@ class Spawn:
     def __init__(self) -> None:
         self._manager: Any = None
         self._nursery: Nursery | None = None
-        self._running: dict[Running[Any], bool] = {}
+        self._cancel_all: Callable[[], object] | None = None
+        self._processes: dict[Process[Any], None] = {}  # which have not ended
+        self._background: dict[Process[Any], Running[Any]] = {}  # those of them nobody waits for
         self._closing = False
         self._started = 0
 
     async def __aenter__(self) -> Self:
         self._manager = current_kernel().nursery()
-        self._nursery = await self._manager.__aenter__()
+        nursery: Nursery = await self._manager.__aenter__()
+        self._nursery, self._cancel_all = nursery, nursery.cancel_scope.cancel
         return self
 
     async def __aexit__(
@@ -124,8 +144,8 @@ class Spawn:
             self._nursery = None
 
     def _cancel_background(self) -> None:
-        if self._closing and all(self._running.values()):
-            for running in self._running:
+        if self._closing and len(self._background) == len(self._processes):
+            for running in self._background.values():
                 running.cancel()
 
     def __call__(self, p: Process[R], /, *, background: bool = False) -> Running[R]:
@@ -134,39 +154,69 @@ class Spawn:
         `background=True`: it is cancelled when all others have ended.  Raises RuntimeError
         outside of the `async with` block, TypeError for what is no process.
         """
-        if self._nursery is None:
+        if self._nursery is None or self._cancel_all is None:
             raise RuntimeError("spawn(...) works inside its `async with Spawn()` block only")
-        part = as_process(p, place_of_caller())
+        given: Any = p
+        part = p if isinstance(given, Process) else as_process(given, place_of_caller())
         part._begin_use()
         part._settle(whole=True)
         part._state, part._label = RUN, f"spawn[{self._started}]"
         self._started += 1
         running: Running[R] = Running(part)
-        self._running[running] = background
-        part._when_failing(self._nursery.cancel_scope.cancel)
-        self._nursery.start_soon(self._run_one, running, name=part.name)
+        self._processes[part] = None
+        if background:
+            self._background[part] = running
+        part._when_failing(self._cancel_all)
+        self._nursery.start_soon(self._run_one, part, weakref.ref(running), name=part.name)
         return running
 
-    async def _run_one(self, running: Running[Any]) -> None:
+    @protected
+    async def _run_one(self, part: Process[Any], known: weakref.ref[Running[Any]]) -> None:
+        running = known()
+        if running is not None:
+            await self._run_known(part, running)
+            return
+        del known
+        try:
+            await part._begin()
+        except BaseException as error:
+            if not part._absorbs(error):
+                raise
+        finally:
+            part._end()
+            self._one_ended(part)
+
+    def _one_ended(self, part: Process[Any]) -> None:
+        del self._processes[part]
+        self._cancel_background()
+
+    @protected
+    async def _run_known(self, part: Process[Any], running: Running[Any]) -> None:
         kernel, task = current_kernel(), current_kernel().here()
-        if self._running[running]:
+        if part in self._background:
             kernel.background.add(task)
-            running._process._in_background()
+            part._in_background()
         try:
             with running._scope:
-                running._value = await running._process._run()
+                try:
+                    running._value = await part._begin()
+                except BaseException as error:
+                    if not part._absorbs(error):
+                        raise
+                finally:
+                    part._end()
         except BaseException as error:
             running._error = error
             raise
         finally:
-            del self._running[running]
             kernel.background.discard(task)
             running._latch.set()
-            self._cancel_background()
+            self._background.pop(part, None)
+            self._one_ended(part)
 
     def cancel(self) -> None:
         """Cancel all its processes and the block; their ends retire without a cause."""
         if self._nursery is not None:
-            for running in self._running:
-                running.cancel()
+            for process in self._processes:
+                process._dismiss()
             self._nursery.cancel_scope.cancel()

@@ -14,7 +14,7 @@ from ._channel import Channel, Receiver
 from ._core import Core
 from ._kernel import Holder, Kernel
 from ._observe import Dropped, Event, Stream
-from ._offer import RECEIVE, SEND, Party
+from ._offer import SEND, Party
 from ._parking import current_kernel
 
 
@@ -91,7 +91,7 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
     receiver, path = channel.receiver(), core.path()
 
     def tell(event: Event) -> None:
-        if not core.ends[RECEIVE]:
+        if not core.receivers:
             _remove(kernel, tell)
             return
         holder = kernel.holder()
@@ -108,4 +108,4 @@ def observe(*, buffer: Buffer | None = None) -> Receiver[Event | Dropped]:
 
 def _holds(holder: Holder, core: Core) -> bool:
     """True if `holder` holds an end of the channel."""
-    return any((end := ref()) is not None and end._core is core for ref in holder.ends.values())
+    return any(end._core is core for end in holder.ends())

@@ -17,6 +17,8 @@ from ._errors import WiringError
 from ._types import Bounds, assignable, describe
 from .abc import Receiver, Sender
 
+REMEMBERED = 1000
+_fitting: set[tuple[Any, Any, Any]] = set()  # kinds of ends, and the annotations that they fit
 _hints: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
@@ -57,11 +59,32 @@ def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> 
         elif kind is inspect.Parameter.VAR_KEYWORD:
             values = list(value.values())
         for each in values:
+            known = _key(each, hint)
+            if known in _fitting:
+                continue
             problem = _problem(each, hint, bounds)
+            if problem is None and known is not None and len(_fitting) < REMEMBERED:
+                _fitting.add(known)
             if problem is not None:
                 raise WiringError(
                     f"{function.__name__}({name}=...) at {place} wants {_show(hint)}, {problem}"
                 )
+
+
+def _key(value: Any, hint: Any) -> tuple[Any, Any, Any] | None:
+    """What decides whether an end fits, if nothing else does: no type variable, no other value."""
+    if not isinstance(value, (Sender, Receiver)):
+        return None
+    end: Any = cast(Any, value)
+    key = cast(Any, type(end)), end.type, hint
+    for each in key[1:]:
+        if isinstance(each, typing.TypeVar) or getattr(each, "__parameters__", None):
+            return None
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
 
 
 def _show(hint: Any) -> str:

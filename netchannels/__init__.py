@@ -1,1 +1,39 @@
-"""The channels of `csp`, between programs and machines, over trio streams."""
+"""The channels of `csp`, between programs and machines, over trio streams.
+
+Reading order, which is the order of imports:
+
+    _errors  wire (frames events port liveness outbox connection)
+    _secret  _certificate  _hello  _handshake       who gets in
+    _shape  _fingerprint  _nesting  _codec  _passage  what gets in
+    _counters  _ports  _link  _transport  _status  _node  _serve
+"""
+
+from csp import DeliveryUnknown as DeliveryUnknown
+from csp import LinkLost as LinkLost
+
+from ._certificate import Certificate as Certificate
+from ._certificate import user_contexts as user_contexts
+from ._counters import Counters as Counters
+from ._errors import HandshakeError as HandshakeError
+from ._errors import NameRefused as NameRefused
+from ._errors import NetworkError as NetworkError
+from ._errors import ProtocolError as ProtocolError
+from ._errors import SecretError as SecretError
+from ._errors import TypeRefused as TypeRefused
+from ._node import Node as Node
+from ._ports import RemoteError as RemoteError
+from ._secret import Secret as Secret
+from ._secret import keygen as keygen
+from ._secret import secret as secret
+from ._serve import connect as connect
+from ._serve import over as over
+from ._serve import serve as serve
+from ._status import LinkStatus as LinkStatus
+from ._status import NodeEvent as NodeEvent
+from ._status import NodeStatus as NodeStatus
+from ._status import PeerJoined as PeerJoined
+from ._status import PeerLeft as PeerLeft
+from ._status import PeerLost as PeerLost
+from ._status import PeerRecovered as PeerRecovered
+from ._status import PeerRefused as PeerRefused
+from ._status import PeerSuspect as PeerSuspect

@@ -31,7 +31,8 @@ DOORS = {
     "csp.abc": "Guard Sender Receiver",
     "csp.from_thread": "send receive",
     "csp.lowlevel": """
-        Party Watch Rendezvous
+        Item Party Watch Rendezvous Given Giver Taker
+        take_over is_elsewhere same_channel
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event
     """,

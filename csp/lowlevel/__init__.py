@@ -2,6 +2,8 @@
 
 A kernel of your own derives from `Kernel` and says how to park and wake; `install(kernel)` makes
 it the one of this thread.
+
+`Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
 """
 
 from .._kernel import PARK as PARK
@@ -11,10 +13,17 @@ from .._kernel import Kernel as Kernel
 from .._kernel import Nursery as Nursery
 from .._kernel import Scope as Scope
 from .._kernel import Waiting as Waiting
+from .._offer import Item as Item
 from .._offer import Party as Party
 from .._offer import Watch as Watch
 from .._parking import TrioKernel as TrioKernel
 from .._parking import current_kernel as current_kernel
 from .._parking import install as install
 from .._rendezvous import Rendezvous as Rendezvous
+from .._tentative import Given as Given
+from .._tentative import Giver as Giver
+from .._tentative import Taker as Taker
+from .._tentative import is_elsewhere as is_elsewhere
+from .._tentative import same_channel as same_channel
+from .._tentative import take_over as take_over
 from .._watch import on_event as on_event

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 import trio
@@ -33,18 +34,27 @@ Check = Callable[["Kit"], Awaitable[None]]
 Party = Callable[[Any], Awaitable[None]]
 
 CHECKS: list[Check] = []
+_settle: ContextVar[Callable[[], Awaitable[None]]] = ContextVar("settle")
 PATIENCE = 20.0  # seconds for one check, which takes milliseconds
 
 
 async def check_channel(
-    make_pair: MakePair, *, room: float = 0, processes: bool = True, offers: bool = True
+    make_pair: MakePair,
+    *,
+    room: float = 0,
+    processes: bool = True,
+    offers: bool = True,
+    instant: bool = True,
+    settle: Callable[[], Awaitable[None]] = wait_all_tasks_blocked,
 ) -> None:
     """Check that what `make_pair` makes is a channel of ints, in every respect.
 
     `make_pair` is an async function that returns a new `(sender, receiver)` at each call, owned
     by its caller.  `room` is how many values the channel buffers (`math.inf` is allowed),
     `max_attempts` is the default of 3.  `processes=False` runs the parties as plain trio tasks.
-    `offers=False` leaves output guards out, for channels that refuse them.
+    `offers=False` leaves output guards out, for channels that refuse them; `instant=False` what
+    must be known at once, for channels whose other side is far away.  `settle()` waits until
+    everybody else waits; give another one where values travel outside of the program.
 
     Raises AssertionError, or whatever a check met, with the name of the check in a note.
 
@@ -57,8 +67,11 @@ async def check_channel(
     for check in CHECKS:
         if check.__name__.startswith("offer_") and not offers:
             continue
+        if check is nowait and not instant:
+            continue
         try:
             with trio.fail_after(PATIENCE):
+                _settle.set(settle)
                 await check(Kit(make_pair, room, processes))
         except BaseException as error:
             error.add_note(f"while checking that {check.__doc__}")
@@ -108,7 +121,7 @@ def _check(function: Check) -> Check:
 
 async def _idle() -> None:
     """Wait until everybody else waits."""
-    await wait_all_tasks_blocked()
+    await _settle.get()()
 
 
 def _sends(values: list[int]) -> Party:
@@ -328,6 +341,7 @@ async def poison(kit: Kit) -> None:
         tx, rx = await kit.pair()
         await kit.fill(tx)
         (tx if poisoner == "sender" else rx).poison("because")
+        await _idle()
         for error in (
             await _raises_async(Poisoned, tx.send, 1),
             await _raises_async(Poisoned, rx.receive),

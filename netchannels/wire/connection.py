@@ -221,6 +221,10 @@ class Connection:
         """When `handle_time` must be called at the latest."""
         return self.alive.next_look()
 
+    def credit_left(self) -> int:
+        """How many bytes of values may be sent before an answer comes."""
+        return max(self.credit - self._sent, 0)
+
     # --- commands: the link ----------------------------------------------------------------
 
     def busy(self, seconds: float) -> None:
@@ -404,9 +408,9 @@ class Connection:
         """Somebody has taken the value, for good."""
         self._answer(number, id, Kind.ACCEPT)
 
-    def hold(self, number: int, id: int) -> None:
-        """Somebody has taken it for work."""
-        self._answer(number, id, Kind.HOLD)
+    def hold(self, number: int, id: int, *, extended: bool = False) -> None:
+        """Somebody has taken it for work; `extended`: its sender waits until that is done."""
+        self._answer(number, id, Kind.HOLD, b"\1" if extended else b"")
 
     def release(self, number: int, id: int) -> None:
         """Nobody has taken it.  It has used up its want all the same: `want` again."""
@@ -422,7 +426,7 @@ class Connection:
         self._answer(number, id, Kind.DONE, reply)
 
     def fail(self, number: int, id: int, what: bytes) -> None:
-        """The work has failed.
+        """The work has failed, or the value cannot be read.
 
         Raises ValueError if `what` is longer than 64 KiB; the value is held then still.
         """

@@ -93,7 +93,7 @@ FRAMES: dict[int, Meaning] = {
     Kind.WITHDRAW: Meaning("value", 0, "give it back, unless somebody has taken it"),
     Kind.CANCEL: Meaning("value", 0, "its sender is cancelled: end the block that works on it"),
     Kind.ACCEPT: Meaning("value", 0, "taken, for good"),
-    Kind.HOLD: Meaning("value", 0, "taken for work: an answer follows"),
+    Kind.HOLD: Meaning("value", 1, "taken for work, an answer follows; body 1: its sender waits"),
     Kind.RELEASE: Meaning("value", 0, "not taken"),
     Kind.DONE: Meaning("value", LONGEST_CHUNK + 4, "the work is done; the body is the reply", MORE),
     Kind.FAIL: Meaning("value", FAILURE, "the work has failed; the body says how"),

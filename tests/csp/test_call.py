@@ -368,3 +368,65 @@ def test_a_call_is_a_guard(run: Any) -> None:
                 return await tx.call(4)
 
     assert run(main) == 8.0
+
+
+@pytest.mark.parametrize("how", ["serve", "accept", "accepting"])
+def test_a_buffered_call_whose_caller_has_gone_is_not_worked_on(run: Any, how: str) -> None:
+    begun, done = list[int](), list[int]()
+
+    async def main() -> None:
+        channel = Channel(Call[int, int], name="calls", buffer=1)
+
+        async def answer(request: int) -> int:
+            begun.append(request)
+            await trio.lowlevel.checkpoint()
+            done.append(request)
+            return request
+
+        @process
+        async def server(requests: Receiver[Call[int, int]]) -> None:
+            if how == "serve":
+                await requests.serve(answer)
+            while True:
+                if how == "accept":
+                    accepted = requests.accept()
+                else:
+                    accepted = (await Alternation(requests.accepting()).select()).value
+                async with accepted as call:
+                    call.reply(await answer(call.request))
+
+        keep = channel.receiver()
+        async with Spawn() as spawn:
+            with channel.sender() as tx:
+                with trio.move_on_after(1) as scope:
+                    await tx.call(1)
+                assert scope.cancelled_caught
+                spawn(server(keep), background=True)
+                assert await tx.call(2) == 2
+
+    run(main)
+    assert done == [2]
+    assert begun == [2] or how == "accepting"  # there it is chosen first, then cancelled
+
+
+def test_a_caller_cancelled_between_the_choice_and_the_block_ends_the_block(run: Any) -> None:
+    async def main() -> bool:
+        channel, scope = calls(), trio.CancelScope()
+
+        @process
+        async def client(requests: Sender[Call[int, float]]) -> None:
+            with scope:
+                await requests.call(1)
+
+        async with Spawn() as spawn:
+            with channel.receiver() as rx:
+                spawn(client(channel.sender()))
+                choice = await Alternation(rx.accepting()).select()
+                scope.cancel()
+                await wait_all_tasks_blocked()
+                async with choice.value as call:
+                    assert call.cancelled
+                    await trio.sleep_forever()
+        return scope.cancelled_caught
+
+    assert run(main)

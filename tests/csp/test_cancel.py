@@ -1,19 +1,15 @@
 """A cancel at every step of every operation: cancelled = did not happen, committed = delivered.
 
-Two ways of counting steps.  "kernel": each place where a cancel can come from in a real program,
-before an operation is looked at, after each step that is lent, in each pass of trio, between two
-operations of a process (the logs tell), on the fallback path also in each step of a trio task.
-It is read off the clock of the kernel's budget, so nothing watches: turns are lent and the short
-ways of `send` and `receive` are taken.  "events": the events of the run, as
-`csp.testing.cancel_at_every_step` counts them, here in virtual time.
+It strikes at every step, as `csp.testing.cancel_at_every_step` counts them: nothing watches, so
+turns are lent and the short ways of `send` and `receive` are taken.  Or it strikes at every event,
+in the midst of an operation: an observer cancels, and its presence closes the short ways.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
+import itertools
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -44,6 +40,7 @@ from csp import (
     process,
 )
 from csp.lowlevel import TrioKernel, current_kernel, on_event
+from csp.testing import cancel_at_every_step
 
 Scenario = Callable[[trio.CancelScope], Awaitable[object]]
 
@@ -51,78 +48,46 @@ COUNT = 3  # values a victim sends or receives
 HANG = 1000.0  # seconds of the mock clock after which a run counts as hung
 
 
-class Log(list[Any]):
-    """A list of what a process has done; an entry is a step of its own."""
-
-    step: Callable[[], None] | None = None
-
-    def append(self, entry: Any) -> None:
-        super().append(entry)
-        if Log.step is not None:
-            Log.step()
-
-
-class _Steps(trio.abc.Instrument):
-    """Cancels `scope` at step number `at`."""
-
-    def __init__(self, scope: trio.CancelScope, at: int, kernel: TrioKernel) -> None:
-        self.scope, self.left, self.kernel = scope, at, kernel
-
-    def step(self, event: object = None) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.scope.cancel()
-            self.kernel.soon(lambda: None)  # trio may be about to wait for I/O
-
-    def clock(self) -> float:
-        """Time, and a step, unless it is asked in the midst of a short way."""
-        if sys._getframe(1).f_code.co_name not in ("send", "receive"):
-            self.step()
-        return perf_counter()
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """On the fallback path only: an instrument switches lending off."""
-        self.step()
-
-
-async def _struck(scenario: Scenario, at: int, lend: bool, events: bool) -> tuple[bool, int]:
-    kernel = current_kernel()
-    assert isinstance(kernel, TrioKernel)
+async def _struck_at_event(scenario: Scenario, at: int) -> bool:
     scope = trio.CancelScope()
-    steps = _Steps(scope, at, kernel)
+    events = itertools.count(1)
+    struck = False
+
+    def strike(event: object) -> None:
+        nonlocal struck
+        if next(events) == at:
+            struck = True
+            scope.cancel()
+
     try:
-        with trio.fail_after(HANG):
-            if events:
-                with on_event(steps.step):
-                    await scenario(scope)
-            else:
-                kernel.clock, Log.step = steps.clock, steps.step
-                if not lend:
-                    trio.lowlevel.add_instrument(steps)
-                await scenario(scope)
+        with on_event(strike):
+            await scenario(scope)
     except BaseException as error:
-        error.add_note(f"cancelled at step {at}")
+        error.add_note(f"cancelled at event {at}")
         raise
-    finally:
-        kernel.clock, Log.step = perf_counter, None
-        done, steps.left = steps.left <= 0, 0
-    return done, kernel.lent_steps
+    return struck
 
 
-def at_every_step(scenario: Scenario, *, lend: bool, strike: str = "kernel") -> int:
-    """Run `scenario` again and again, cancelling at its 1st, 2nd ... step."""
-    step, struck, events = 0, True, strike == "events"
-    while struck:
-        step += 1
-        _run._r.seed(step)  # trio throws dice for the order of its tasks
-        clock = MockClock(autojump_threshold=0)
-        struck, lent = csp.run(_struck, scenario, step, lend, events, lend=lend, clock=clock)
-        assert lend or not lent
-    return step
+def at_every(strike: str, scenario: Scenario, *, lend: bool) -> int:
+    """Run `scenario` in virtual time, cancelled at its 1st, 2nd ... step or event."""
+    seeds = itertools.count(1)
+
+    async def timed(scope: trio.CancelScope) -> None:
+        _run._r.seed(next(seeds))  # trio throws dice for the order of its tasks
+        with trio.fail_after(HANG):
+            await scenario(scope)
+
+    clock = MockClock(autojump_threshold=0)
+    if strike == "step":
+        return cancel_at_every_step(timed, lend=lend, clock=clock)
+    for at in itertools.count(1):
+        if not csp.run(_struck_at_event, timed, at, lend=lend, clock=clock):
+            return at
+    raise AssertionError
 
 
 paths = pytest.mark.parametrize("lend", [True, False], ids=["lending", "fallback"])
-strikes = pytest.mark.parametrize("strike", ["kernel", "events"])
+strikes = pytest.mark.parametrize("strike", ["step", "event"])
 victims = pytest.mark.parametrize("victim", ["sender", "receiver"])
 
 
@@ -159,7 +124,8 @@ async def by_pri_offer(out: Sender[int], sent: list[int]) -> None:
 async def by_mixed_offer(out: Sender[int], sent: list[int]) -> None:
     silent = Channel(int, name="silent")
     with silent.sender(), silent.receiver() as never:
-        guards = never, Timeout(500), out.offer(lambda: len(sent)), Wait(Flag()), Deadline(2000)
+        late = Deadline(trio.current_time() + 2000)
+        guards = never, Timeout(500), out.offer(lambda: len(sent)), Wait(Flag()), late
         async for guard, value in Alternation(*guards):  # type: ignore[call-overload]
             assert guard is out
             sent.append(value)
@@ -273,18 +239,18 @@ async def receiver(feed: Receiver[int], way: Way, got: list[int], scope: trio.Ca
     got.extend([number async for number in feed])
 
 
+@pytest.mark.parametrize(("strike", "buffer"), [("step", 0), ("step", 1), ("event", 0)])
 @paths
-@pytest.mark.parametrize("buffer", [0, 1])
 @victims
 @pytest.mark.parametrize("sending", SENDING)
 @pytest.mark.parametrize("receiving", RECEIVING)
 def test_nothing_is_lost_or_doubled(
-    lend: bool, buffer: int, victim: str, sending: Way, receiving: Way
+    strike: str, buffer: int, lend: bool, victim: str, sending: Way, receiving: Way
 ) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c", buffer=buffer)
-        sent = Log()
-        got = Log()
+        sent: list[Any] = []
+        got: list[Any] = []
         calm = trio.CancelScope()
         scopes = (scope, calm) if victim == "sender" else (calm, scope)
         await Par(
@@ -298,10 +264,10 @@ def test_nothing_is_lost_or_doubled(
             assert len(got) <= len(sent) + 1  # all or nothing holds until the block begins
         else:
             assert got == sent
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
         assert channel._core.held == 0
 
-    assert at_every_step(scenario, lend=lend) > 4
+    assert at_every(strike, scenario, lend=lend) > 3
 
 
 @strikes
@@ -315,8 +281,8 @@ def test_the_others_get_what_the_cancelled_one_did_not(
 
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c")
-        logs = [Log() for _ in range(rivals + 1)]
-        other = Log()
+        logs: list[list[int]] = [[] for _ in range(rivals + 1)]
+        other: list[Any] = []
 
         def calm() -> trio.CancelScope:
             return trio.CancelScope()
@@ -332,7 +298,7 @@ def test_the_others_get_what_the_cancelled_one_did_not(
                 spawn(sender(channel.sender(), by_send, other, calm()))
         assert sorted(number for log in logs for number in log) == sorted(other)
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 @strikes
@@ -361,8 +327,8 @@ def test_both_sides_in_alternations_that_hold_both_directions(
 
     async def scenario(scope: trio.CancelScope) -> None:
         a, b = Channel(int, name="a"), Channel(int, name="b")
-        one = Log()
-        two = Log()
+        one: list[Any] = []
+        two: list[Any] = []
         calm = trio.CancelScope()
         scopes = (scope, calm) if victim == "sender" else (calm, scope)
         await Par(
@@ -373,7 +339,7 @@ def test_both_sides_in_alternations_that_hold_both_directions(
             sent = [value for what, value in here if what == "out"]
             assert sent == [value for what, value in there if what == "in"]
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 # --- extended rendezvous: the sender is the victim while the block runs -------------------------
@@ -394,9 +360,9 @@ def test_a_cancelled_sender_ends_the_block_and_not_the_process(strike: str, lend
 
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c")
-        log = Log()
-        sent = Log()
-        rest = Log()
+        log: list[Any] = []
+        sent: list[Any] = []
+        rest: list[Any] = []
         async with Spawn() as spawn:
             later = channel.sender()
             spawn(works(channel.receiver(), log))
@@ -410,7 +376,7 @@ def test_a_cancelled_sender_ends_the_block_and_not_the_process(strike: str, lend
         assert len(numbers) + 1 in (len(sent) + len(rest), len(sent) + len(rest) + 1)
         assert blocks or not sent or scope.cancel_called
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 @paths
@@ -425,10 +391,10 @@ def test_no_block_runs_with_the_value_of_a_cancelled_sender(lend: bool) -> None:
                     assert not too_late
 
         channel = Channel(int, name="c")
-        sent = Log()
+        sent: list[Any] = []
         await Par(works(channel.receiver()), sender(channel.sender(), by_send, sent, scope))
 
-    assert at_every_step(scenario, lend=lend) > 4
+    assert at_every("step", scenario, lend=lend) > 4
 
 
 # --- calls -------------------------------------------------------------------------------------
@@ -494,13 +460,10 @@ async def asks(
 def test_a_call_is_answered_or_fails(
     strike: str, lend: bool, buffer: int, victim: str, asking: str, serving: str
 ) -> None:
-    if strike == "events" and (buffer or asking == "unordered"):
-        pytest.skip("the other way counts these steps too")
-
     async def scenario(scope: trio.CancelScope) -> None:
         calls: Channel[Call[int, int]] = Channel(Call[int, int], name="calls", buffer=buffer)
-        log = Log()
-        done = Log()
+        log: list[Any] = []
+        done: list[Any] = []
         calm = trio.CancelScope()
         scopes = (scope, calm) if victim == "sender" else (calm, scope)
         await Par(
@@ -517,9 +480,9 @@ def test_a_call_is_answered_or_fails(
             assert [r for r, reply in log if reply is None][1:] == []  # one at most was struck
         if asking == "map":
             assert requests == sorted(requests)
-        assert calls._core.ends == [0, 0]
+        assert calls._core.ends == (0, 0)
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 @strikes
@@ -527,7 +490,7 @@ def test_a_call_is_answered_or_fails(
 def test_a_cancelled_caller_ends_the_block_of_its_server(strike: str, lend: bool) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         calls: Channel[Call[int, int]] = Channel(Call[int, int], name="calls")
-        seen = Log()
+        seen: list[Any] = []
 
         @process
         async def works(server: Receiver[Call[int, int]]) -> None:
@@ -551,7 +514,7 @@ def test_a_cancelled_caller_ends_the_block_of_its_server(strike: str, lend: bool
         assert seen[-1] == 1
         assert ("answered" in seen) != scope.cancelled_caught
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 # --- barriers ----------------------------------------------------------------------------------
@@ -587,7 +550,7 @@ def test_a_cancelled_member_has_not_met_the_others(strike: str, lend: bool, how:
         assert counts[1:] == [COUNT, COUNT]
         assert barrier._core.ends[0] == 0
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 # --- processes ---------------------------------------------------------------------------------
@@ -642,16 +605,16 @@ def test_a_cancelled_composition_retires_all_its_ends(strike: str, lend: bool, h
 
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c")
-        got = Log()
+        got: list[Any] = []
         await Par(composes(channel.sender(), scope), counts_up(channel.receiver(), got))
         kept = [number for number in got if number != -1]
         expected = [0, 0] if how == "copies" else [0, 1]
         assert kept == expected[: len(kept)]
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
         if not scope.cancelled_caught:
             assert kept == expected
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 3
+    assert at_every(strike, scenario, lend=lend) > 3
 
 
 @strikes
@@ -659,7 +622,7 @@ def test_a_cancelled_composition_retires_all_its_ends(strike: str, lend: bool, h
 def test_operations_side_by_side_happen_once_or_not(strike: str, lend: bool) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         left, right = Channel(int, name="left"), Channel(int, name="right")
-        got = Log()
+        got: list[Any] = []
 
         @process
         async def both(out: Sender[int], feed: Receiver[int]) -> None:
@@ -672,9 +635,9 @@ def test_operations_side_by_side_happen_once_or_not(strike: str, lend: bool) -> 
             both(left.sender(), right.receiver()), puts(right.sender(), 1), takes(left.receiver())
         )
         assert got in ([], [1])
-        assert left._core.ends == right._core.ends == [0, 0]
+        assert left._core.ends == right._core.ends == (0, 0)
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 3
+    assert at_every(strike, scenario, lend=lend) > 3
 
 
 @strikes
@@ -682,7 +645,7 @@ def test_operations_side_by_side_happen_once_or_not(strike: str, lend: bool) -> 
 def test_whoever_waits_for_a_process_or_flag_may_be_cancelled(strike: str, lend: bool) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         channel, flag = Channel(int, name="c"), Flag()
-        seen = Log()
+        seen: list[Any] = []
 
         @process
         async def waits(running: Any) -> None:
@@ -701,7 +664,7 @@ def test_whoever_waits_for_a_process_or_flag_may_be_cancelled(strike: str, lend:
         assert running.result() == [1, 2]
         assert not flag._latch.waiting
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 3
+    assert at_every(strike, scenario, lend=lend) > 3
 
 
 # --- ends in values, poison --------------------------------------------------------------------
@@ -718,7 +681,7 @@ def test_an_end_that_travels_is_in_one_pair_of_hands(
     async def scenario(scope: trio.CancelScope) -> None:
         numbers = Channel(int, name="numbers", buffer=9)
         ends = Channel[Sender[int]](name="ends", buffer=buffer)
-        uses = Log()
+        uses: list[Any] = []
         calm = trio.CancelScope()
         scopes = (scope, calm) if victim == "sender" else (calm, scope)
 
@@ -770,9 +733,9 @@ def test_an_end_that_travels_is_in_one_pair_of_hands(
         extended_block = how == "extended" and buffer == 0 and victim == "sender"
         assert len(uses) == 1 or (extended_block and len(uses) <= 2)
         assert numbers._core.ends[0] == 0, uses
-        assert ends._core.ends == [0, 0]
+        assert ends._core.ends == (0, 0)
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 2
 
 
 @strikes
@@ -781,9 +744,9 @@ def test_an_end_that_travels_is_in_one_pair_of_hands(
 def test_poison_and_a_cancel_at_once(strike: str, lend: bool, victim: str) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c")
-        sent = Log()
-        got = Log()
-        seen = Log()
+        sent: list[Any] = []
+        got: list[Any] = []
+        seen: list[Any] = []
         calm = trio.CancelScope()
         scopes = (scope, calm) if victim == "sender" else (calm, scope)
 
@@ -819,9 +782,9 @@ def test_poison_and_a_cancel_at_once(strike: str, lend: bool, victim: str) -> No
         await Par(sends(channel.sender()), receives(channel.receiver()), kills(channel.sender()))
         assert [number for number in got if number != 99] == sent
         assert "enough" in seen
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 # --- plain trio tasks, the main task -----------------------------------------------------------
@@ -838,8 +801,8 @@ def test_nothing_is_lost_in_trio_tasks_of_a_process(
 ) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         channel = Channel(int, name="c", buffer=buffer)
-        sent = Log()
-        got = Log()
+        sent: list[Any] = []
+        got: list[Any] = []
         out, feed = channel.sender(), channel.receiver()
         calm = trio.CancelScope()
         scopes = (scope, calm) if victim == "sender" else (calm, scope)
@@ -858,7 +821,7 @@ def test_nothing_is_lost_in_trio_tasks_of_a_process(
         if receiving is not by_extended or victim == "receiver" or buffer:
             assert got == sent
 
-    assert at_every_step(scenario, lend=lend, strike=strike) > 4
+    assert at_every(strike, scenario, lend=lend) > 4
 
 
 def test_the_steps_that_are_counted_are_lent() -> None:
@@ -874,5 +837,5 @@ def test_the_steps_that_are_counted_are_lent() -> None:
         assert kernel.hook is None
         lent.append(kernel.lent_steps)
 
-    assert at_every_step(scenario, lend=True) > 4
+    assert at_every("step", scenario, lend=True) > 4
     assert lent[-1] > 4

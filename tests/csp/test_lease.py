@@ -383,3 +383,37 @@ def test_the_channel_does_not_end_during_an_extended_rendezvous(run: Any) -> Non
         return order
 
     assert run(main) == ["block", "end"]
+
+
+def test_a_receiver_whose_sender_was_cancelled_before_the_block_keeps_its_place(run: Any) -> None:
+    got: list[tuple[str, int]] = []
+
+    @process
+    async def first(feed: Receiver[int]) -> None:
+        async with feed.extended() as number:
+            got.append(("first", number))
+
+    @process
+    async def second(feed: Receiver[int]) -> None:
+        got.append(("second", await feed.receive()))
+
+    @process
+    async def sender(out: Sender[int]) -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel()  # strikes when it parks: the other has not begun its block by then
+            await out.send(1)
+        assert scope.cancelled_caught
+        await trio.sleep(1)
+        await out.send(2)
+        await out.send(3)
+
+    async def main() -> None:
+        channel = Channel(int, name="c")
+        async with Spawn() as spawn:
+            for each in (first, second):
+                spawn(each(channel.receiver()))
+                await wait_all_tasks_blocked()
+            spawn(sender(channel.sender()))
+
+    run(main)
+    assert sorted(got) == [("first", 2), ("second", 3)]

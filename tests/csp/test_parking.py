@@ -1,8 +1,10 @@
 """Lending the turn: each rule of `csp/_parking.py`, found by breaking it."""
 
+import gc
 import socket
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -225,6 +227,43 @@ def test_a_cancel_between_commit_and_resume_loses_nothing(lend: bool) -> None:
         raise AssertionError("the cancelled process went on receiving")
 
     assert csp.run(body, lend=lend) == got
+
+
+class Thing:
+    """Something in a frame."""
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize("lend", [True, False])
+def test_what_a_cancelled_process_held_is_let_go_at_once(lend: bool) -> None:
+    kept: list[weakref.ref[Thing]] = []
+
+    @process
+    async def waits(feed: Receiver[int]) -> None:
+        async def inner() -> None:
+            thing = Thing()
+            kept.append(weakref.ref(thing))
+            await feed.receive()
+
+        with trio.move_on_after(0.001):
+            await inner()
+        await trio.lowlevel.checkpoint()  # trio keeps it during the step
+        assert kept[0]() is None
+
+    async def body() -> None:
+        channel = Channel(int, name="c")
+        with channel.sender():
+            await Par(waits(channel.receiver()))
+
+    csp.run(body, lend=lend)
 
 
 @pytest.mark.trio

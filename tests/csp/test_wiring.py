@@ -229,3 +229,26 @@ async def boxed(feed: Receiver[Box[int]], ends: Ends) -> None: ...
 
 def test_what_cannot_be_decided_is_accepted() -> None:
     boxed(rx(Box), Ends(rx(str))).close()
+
+
+def test_what_is_remembered_of_one_call_says_nothing_of_type_variables_in_the_next() -> None:
+    @process
+    async def both(feed: Receiver[T], out: Sender[T] | None) -> None: ...
+
+    def call(kind: Any, other: Any) -> Any:
+        return both(Channel(kind, name="a").receiver(), Channel(other, name="b").sender())
+
+    for _ in range(2):
+        call(int, int).close()
+        call(str, str).close()
+        with pytest.raises(WiringError):
+            call(int, str)
+
+
+def test_what_is_remembered_is_told_apart_by_element_type_and_direction() -> None:
+    for _ in range(2):
+        receives(Channel(int, name="whole").receiver()).close()
+        with pytest.raises(WiringError, match="Receiver\\[str\\]"):
+            receives(Channel(str, name="words").receiver())
+        with pytest.raises(WiringError, match="Sender\\[int\\]"):
+            receives(Channel(int, name="whole").sender())  # type: ignore[arg-type]

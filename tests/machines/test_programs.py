@@ -297,7 +297,7 @@ def check(plan: Plan, lend: bool) -> None:
         assert program.struck
     for channel in channels:
         core = channel._core
-        assert core.ends == [0, 0]
+        assert core.ends == (0, 0)
         assert core.held == 0
         assert core.first is None
         assert core.watches is None

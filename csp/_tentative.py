@@ -1,0 +1,428 @@
+"""How somebody elsewhere takes part in a channel: offers without a process, answered later.
+
+A link to another program has no process that waits in the channels it carries.  It takes values
+with a `Taker` and brings them with a `Giver`; both call back, at once and without waiting, when
+something happened.  The ends that they hold count like any other.
+
+Invariants:
+* a value that was taken stays the channel's (`held`) until it is answered, exactly once, by one of
+  `accept`, `release`, `done`, `fail`, `give_back`, `lose`; `keep` makes a tentative value a held one.
+* a given value is told about with HOLD at most once, then with exactly one of the other answers.
+* a callback may use the channel; it must not wait and must not raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from . import _lease
+from ._call import Ticket
+from ._core import Core
+from ._end import TRAVELLING, End
+from ._errors import CallFailed, DeliveryUnknown, LinkLost
+from ._offer import (
+    COMMITTED,
+    GIVEN,
+    RECEIVE,
+    RETURNED,
+    SEND,
+    TAKE,
+    TENTATIVE,
+    UNTIL_END,
+    Item,
+    Party,
+    Selector,
+    Standing,
+    Watch,
+)
+from ._parking import current_kernel
+
+ACCEPT, HOLD, RELEASE, DONE, FAIL, RETURN = "accept", "hold", "release", "done", "fail", "return"
+
+
+def take_over(end: Any, *, travelling: bool = False) -> Any:
+    """Take an end out of its owner's hands: the new handle is nobody's, or travels in a value.
+
+    Its channel is never judged in a search for deadlocks: somebody elsewhere may free it.
+    """
+    new = end._twin(TRAVELLING if travelling else None)
+    end._leave(f"you gave this {end._what} of `{end._core.name}` to another program")
+    new._core.detached = True
+    return new
+
+
+def is_elsewhere(end: Any) -> bool:
+    """True if the channel of this end has its home in another program."""
+    return bool(end._core.elsewhere)
+
+
+def same_channel(one: Any, other: Any) -> bool:
+    """True if both are ends of one channel."""
+    return one._core is other._core
+
+
+class _Elsewhere:
+    """What a Taker and a Giver share: the end they hold, and the end of the channel."""
+
+    def __init__(self, end: End, ended: Callable[[], object]) -> None:
+        self.end: End = take_over(end)
+        self.core: Core = self.end._core
+        self._ended = ended
+        self._over = False
+        self._notice = Selector()
+        self._notice.enabled = 1
+        self._watch = Watch(self._notice, 1, end._side, UNTIL_END)
+        self._notice.party = Standing(self._tell)
+        self.core.watch(self._watch)
+
+    def _tell(self, _: object) -> None:
+        if not self._over:
+            self._ended()
+
+    @property
+    def closed(self) -> bool:
+        """True once it takes part no more."""
+        return self._over
+
+    @property
+    def outcome(self) -> Any:
+        """None while the channel can be used from this side."""
+        return self.core.state(self.end._side)
+
+    def poison(self) -> tuple[str, str] | None:
+        """Reason and who, if the channel was poisoned."""
+        return self.core.poison
+
+    def causes(self) -> tuple[BaseException, ...]:
+        """With which ends of the other side left."""
+        return self.core.causes[1 - self.end._side]
+
+    def close(self, cause: BaseException | None = None) -> None:
+        """Retire the end; values that were taken and not answered are answered all the same."""
+        if not self._over:
+            self._over = True
+            self.core.unwatch(self._watch)
+            self.end._retire(cause)
+
+    def kill(self, reason: str, who: str) -> None:
+        """Poison the channel, for somebody elsewhere."""
+        self._wake(self.core.kill, reason, who)
+
+    def sever(self, why: str) -> None:
+        """The link is lost: all operations of this channel raise LinkLost from now on."""
+        if not self._over:
+            self._over = True
+            self.core.lost = self.core.lost or why
+            self.core.unwatch(self._watch)
+            self._wake(self.core.kill, why, "")
+            self.end._retire()
+
+    def _wake(self, change: Callable[..., object], *args: Any, **options: Any) -> None:
+        woken: list[Party] = []
+        change(*args, woken, **options)
+        if woken:
+            current_kernel().wake_all(woken)
+
+
+class Taker(_Elsewhere):
+    """Takes values for a receiver elsewhere, as long as `may()` is true.
+
+    `taken(item)` gets each of them; `ended()` is called when nothing more can come.  Call `ask`
+    when `may` has become true.
+    """
+
+    def __init__(
+        self,
+        end: End,
+        *,
+        may: Callable[[], bool],
+        taken: Callable[[Item], object],
+        ended: Callable[[], object],
+        elsewhere: bool = False,
+    ) -> None:
+        self._may, self._taken = may, taken
+        self._party: Standing | None = None
+        super().__init__(end, ended)
+        self.core.elsewhere = elsewhere
+
+    def ask(self) -> None:
+        """Take what is there, or wait in line for it."""
+        while self._party is None and not self._over and self._may():
+            me = Standing(self._met)
+            me.side, me.mode, me.end = RECEIVE, TENTATIVE, self.end
+            woken: list[Party] = []
+            settled = self.core.receive(me, woken)
+            if woken:
+                current_kernel().wake_all(woken)
+            if not settled:
+                self._party = me
+                self.core.enqueue(me)
+            elif not self._take(me):
+                return
+
+    def stop(self) -> None:
+        """Leave the line."""
+        if self._party is not None:
+            self._party.withdraw()
+            self._party = None
+
+    def _met(self, me: Standing) -> None:
+        self._party = None
+        if self._take(me):
+            self.ask()
+
+    def _take(self, me: Standing) -> bool:
+        if me.outcome is not COMMITTED:
+            return False
+        item = cast(Item, me.item)
+        if self.core.answers is not None and item.value.cancelled:
+            _lease.settle(self.core, item, give_back=False)
+        elif not self._may():  # not any more: it stood in line for too long
+            _lease.settle(self.core, item, give_back=True)
+            return False
+        else:
+            self._taken(item)
+        return True
+
+    def close(self, cause: BaseException | None = None) -> None:
+        """Retire the end."""
+        self.stop()
+        super().close(cause)
+
+    # --- answers ---------------------------------------------------------------------------
+
+    def accept(self, item: Item) -> None:
+        """It was taken, for good."""
+        _lease.settle(self.core, item, give_back=False)
+
+    def release(self, item: Item) -> None:
+        """Nobody has taken it; it goes to the front, or back to the sender that wants it."""
+        _lease.settle(self.core, item, give_back=True)
+
+    def keep(self, item: Item, *, extended: bool, cancel: Callable[[], object]) -> None:
+        """It was taken for work; `cancel()` asks for the end of that work."""
+        item.cancel = cancel
+        if self.core.answers is not None:
+            item.value.cancel = cancel
+        answers = self.core.answers is not None
+        self._wake(self._keep, item, extended=extended, answers=answers)
+        if answers and item.value.cancelled:
+            cancel()
+
+    def _keep(self, item: Item, woken: list[Party], *, extended: bool, answers: bool) -> None:
+        self.core.keep(item, woken, extended=extended, answers=answers)
+
+    def done(self, item: Item, reply: Any = None) -> None:
+        """The work is done."""
+        if self.core.answers is not None:
+            item.value.answer(reply)
+        _lease.settle(self.core, item, give_back=False)
+
+    def fail(self, item: Item, error: Exception) -> None:
+        """The work has failed."""
+        if self.core.answers is not None:
+            item.value.answer(error=error)
+            _lease.settle(self.core, item, give_back=False)
+        elif item.extended:
+            _lease.settle(self.core, item, give_back=True)
+        else:
+            _lease.fail(self.core, item, error)
+
+    def give_back(self, item: Item) -> None:
+        """It comes back untried."""
+        item.attempts -= 1
+        _lease.settle(self.core, item, give_back=True)
+
+    def lose(self, item: Item) -> None:
+        """The link on which it was delivered is lost."""
+        core, held = self.core, not item.tentative
+        if core.answers is not None:
+            self._lose_call(item, item.attempts + (not held))
+        elif held and item.extended:
+            _lease.settle(core, item, give_back=True)
+        elif held:
+            _lease.fail(core, item, LinkLost("the link to its holder was lost"))
+        elif not self._fail_sender(
+            item,
+            DeliveryUnknown(
+                f"the link was lost before the other side answered: nobody knows whether the value "
+                f"sent on `{core.name}` was taken"
+            ),
+        ):
+            _lease.settle(core, item, give_back=True)
+
+    def refuse(self, item: Item, error: Exception) -> None:
+        """It cannot travel: its sender gets the error, or whoever hears of failed values."""
+        if self.core.answers is not None:
+            self.fail(item, error)
+        elif not self._fail_sender(item, error):
+            item.last = True
+            _lease.fail(self.core, item, error)
+
+    def _fail_sender(self, item: Item, error: Exception) -> bool:
+        woken: list[Party] = []
+        waits = self.core.fail_sender(item, error, woken)
+        current_kernel().wake_all(woken)
+        return waits
+
+    def _lose_call(self, item: Item, attempts: int) -> None:
+        ticket: Ticket = item.value
+        ticket.cancel = None
+        if ticket.cancelled or self.core.lost or attempts >= self.core.max_attempts:
+            ticket.answer(
+                error=DeliveryUnknown(
+                    f"the link was lost before the reply to a call on `{self.core.name}` came: "
+                    f"nobody knows whether it was served (attempt {attempts})"
+                )
+            )
+            _lease.settle(self.core, item, give_back=False)
+        else:
+            item.attempts = attempts
+            _lease.settle(self.core, item, give_back=True)
+
+
+class Given(Standing):
+    """A value that a Giver has brought."""
+
+    __slots__ = ("attempt", "call", "kept", "last", "settled")
+
+    def __init__(
+        self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
+    ) -> None:
+        super().__init__(told)
+        self.side, self.mode, self.value = SEND, mode, value
+        self.attempt: int = attempt
+        self.last: bool = last
+        self.kept: Item | None = None  # while somebody works on it
+        self.call: Ticket | None = None
+        self.settled: bool = False  # its last answer was told, or nobody is left to hear it
+
+    def as_item(self, value: Any) -> Item:
+        """What it brings, in its receiver's hands."""
+        item = Item(value)
+        item.attempts, item.last = max(self.attempt - 1, 0), self.last
+        return item
+
+
+class Giver(_Elsewhere):
+    """Brings values for a sender elsewhere.
+
+    `told(given, answer, detail)` gets the answers: ACCEPT, HOLD (detail: True if the sender waits
+    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN.
+    `wanted(False)` is called when a receiver begins to wait, `wanted(True)` when one has looked for
+    a value in vain and does not wait.  `lends`: a value that is leased stays
+    the other side's, which hears how the work went; otherwise it is this channel's then.
+    """
+
+    def __init__(
+        self,
+        end: End,
+        *,
+        told: Callable[[Given, str, Any], object],
+        ended: Callable[[], object],
+        wanted: Callable[[bool], object] | None = None,
+        lends: bool = False,
+    ) -> None:
+        super().__init__(end, ended)
+        self._told = told
+        self._mode = GIVEN if lends else TAKE
+        self.core.elsewhere = lends
+        if wanted is not None:
+            self.core.wanted = wanted
+
+    def prepare(self, value: Any, *, attempt: int = 0, last: bool = False) -> Given:
+        """A value to be given; on a channel of calls it is the request."""
+        me = Given(self._changed, value, self._mode, attempt, last)
+        if self.core.answers is not None:
+            me.value = me.call = Ticket(value, self.core, lambda ticket: self._answered(me))
+        return me
+
+    def give(self, me: Given, *, stand: bool = True) -> None:
+        """Offer the value; with `stand=False` it is released if nobody waits for it."""
+        core = self.core
+        me.end = self.end
+        woken: list[Party] = []
+        settled = core.send(me, woken)
+        if woken:
+            current_kernel().wake_all(woken)
+        if settled or me.engaged is not None:
+            self._changed(me)
+        elif stand:
+            core.enqueue(me)
+        else:
+            self._tell_of(me, RELEASE, None)
+
+    def demand(self) -> int:
+        """How many receivers wait, at least."""
+        core = self.core
+        return core.waiting(RECEIVE) or int(core.has_partner(RECEIVE))
+
+    def is_deciding(self) -> bool:
+        """True if an alternation that receives here waits for an answer from elsewhere."""
+        watches = self.core.watches
+        return watches is not None and any(w.selector.is_locked() for w in watches[RECEIVE])
+
+    def is_served(self) -> bool:
+        """True if nothing that was given waits for a receiver."""
+        return not self.core.waiting(SEND)
+
+    def take_back(self, given: Given) -> None:
+        """Its sender wants the value back; the answer is RELEASE, unless another one is given."""
+        waits = given.queue is not None or given.engaged is not None
+        if waits and given.kept is None and given.may_leave():  # else it is asked back elsewhere
+            given.withdraw()
+            self._tell_of(given, RELEASE, None)
+
+    def cancel(self, given: Given) -> None:
+        """Its sender was cancelled: end the block that works on it."""
+        if given.call is not None:
+            given.call.give_up()
+            self._tell_of(given, FAIL, CallFailed("the caller was cancelled"))
+        elif given.kept is not None and given.kept.cancel is not None:
+            given.kept.cancel()
+
+    def lose(self, given: Given) -> None:
+        """The link on which it came is lost: who works on it may know."""
+        given.settled = True
+        if given.call is not None:
+            given.call.give_up()
+        elif given.kept is not None and given.kept.lost is not None:
+            given.kept.lost.set()
+        elif given.engaged is not None:
+            given.may_leave()
+        elif given.queue is not None:
+            given.withdraw()
+
+    def _changed(self, me: Given) -> None:
+        item, outcome = me.engaged, me.outcome
+        if item is not None:
+            if me.mode == GIVEN and not item.tentative and me.kept is None:
+                me.kept = item
+                self._tell_of(me, HOLD, item.extended)
+        elif outcome is COMMITTED:
+            if me.kept is not None:
+                self._tell_of(me, DONE, None)
+            elif me.call is not None:
+                self._tell_of(me, HOLD, False)
+            else:
+                self._tell_of(me, ACCEPT, None)
+        elif outcome == RETURNED and me.kept is not None:
+            errors = me.kept.errors
+            self._tell_of(me, FAIL if errors else RETURN, errors[-1] if errors else None)
+        else:  # withdrawn, or the channel has ended
+            self._tell_of(me, RELEASE if me.kept is None else RETURN, None)
+
+    def _answered(self, me: Given) -> None:
+        ticket = cast(Ticket, me.call)
+        if me.outcome is not COMMITTED:  # dropped by the channel before anybody took it
+            return
+        if ticket.error is not None:
+            self._tell_of(me, FAIL, ticket.error)
+        else:
+            self._tell_of(me, DONE, ticket.reply)
+
+    def _tell_of(self, me: Given, answer: str, detail: Any) -> None:
+        if not me.settled:
+            me.settled = answer != HOLD
+            self._told(me, answer, detail)

@@ -1,0 +1,76 @@
+"""Every error of the network, each also the builtin that it is a case of.
+
+Not here: what happens to a channel whose link is lost (`csp.LinkLost`, `csp.DeliveryUnknown`).
+"""
+
+from __future__ import annotations
+
+
+class NetworkError(Exception):
+    """The base of all errors below; raised only as one of its subclasses.
+
+    >>> issubclass(HandshakeError, NetworkError)
+    True
+    """
+
+
+class HandshakeError(NetworkError):
+    """The other side is not one of ours: wrong secret, other version, or another protocol.
+
+    Raised on this side only: a stranger is not told why the connection was closed.  The message
+    says what to do.
+
+    >>> from netchannels._hello import Hello
+    >>> try:
+    ...     Hello.decode(b"GET / HTTP/1.1")
+    ... except HandshakeError as error:
+    ...     print(str(error).partition(":")[0])
+    an HTTP request came
+    """
+
+
+class ProtocolError(NetworkError):
+    """The peer, one of ours by its secret, broke the protocol; its link is closed.
+
+    >>> try:
+    ...     raise ProtocolError("a reply to no request came: install one version on both sides")
+    ... except NetworkError as error:
+    ...     print(error)
+    a reply to no request came: install one version on both sides
+    """
+
+
+class SecretError(NetworkError, ValueError):
+    """A secret or private key cannot be used: missing, too short, or readable by others.
+
+    The message says what to do, and never holds anything of the secret.
+
+    >>> from netchannels._secret import as_secret
+    >>> try:
+    ...     as_secret("hunter2")
+    ... except ValueError as error:
+    ...     print(type(error).__name__, "hunter2" in str(error))
+    SecretError False
+    """
+
+
+class NameRefused(NetworkError, LookupError):
+    """No shared channel has the name, or several have it; the message lists what there is.
+
+    >>> try:
+    ...     raise NameRefused("nobody shares `sqare`; shared are: `square`")
+    ... except LookupError as error:
+    ...     print(error)
+    nobody shares `sqare`; shared are: `square`
+    """
+
+
+class TypeRefused(NetworkError, TypeError):
+    """The element types of the two sides differ, or cannot be decoded from bytes.
+
+    >>> try:
+    ...     raise TypeRefused("`square` carries Call[int, int] there, Call[str, int] here")
+    ... except TypeError as error:
+    ...     print(error)
+    `square` carries Call[int, int] there, Call[str, int] here
+    """

@@ -1,0 +1,406 @@
+"""A link as a program sees it: the connection, and what hangs on its ports.
+
+Invariants:
+* everything here is synchronous; `poke` is called whenever there may be bytes to write.
+* a port has one entry in `ports` from its opening to its end, the loss of the link included.
+* after `_over` the link says and hears nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import typing
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+import trio
+
+import csp
+from csp.lowlevel import is_elsewhere, take_over
+
+from ._counters import Counters, RoundTrips
+from ._errors import NameRefused, NetworkError, TypeRefused
+from ._passage import Passage
+from ._ports import Inlet, Outlet
+from .wire import Connection, events
+
+WINDOW = 64  # values that a sending program may have standing at a home without a buffer
+UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
+MOVING = "~"  # before the names of ends that travel in values
+
+Port = Outlet | Inlet
+
+
+class Home(Protocol):
+    """What a link asks of its node."""
+
+    @property
+    def node_id(self) -> bytes:
+        """What tells the nodes of a network apart, and orders them."""
+        ...
+
+    def find(
+        self, link: Link, asked: events.Opening
+    ) -> tuple[Any, Passage, float] | tuple[int, str]:
+        """The end for who asks, its passage and its buffer; or the number of a reason and why."""
+        ...
+
+    def port_closed(self) -> None:
+        """A port is over: something may be at its end now."""
+        ...
+
+    def link_event(self, link: Link, event: Any) -> None:
+        """Tell who listens."""
+        ...
+
+
+class Asking:
+    """A port that was asked for and has no answer yet."""
+
+    def __init__(self, number: int, bind: Callable[[], Port] | None) -> None:
+        self.number = number
+        self.bind = bind
+        self.answered = trio.Event()
+        self.error: Exception | None = None
+
+
+class Link:
+    """One connection to another node."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        home: Home,
+        *,
+        peer: bytes,
+        label: str,
+        role: str,
+        address: str,
+    ) -> None:
+        self.connection, self.home = connection, home
+        self.peer, self.label, self.role, self.address = peer, label, role, address
+        self.counters = Counters()
+        self.round_trips = RoundTrips()
+        self.ports: dict[int, Port] = {}
+        self.asking: dict[int, Asking] = {}
+        self.departing: list[str] = []  # names of the ends in the value that is being encoded
+        self.arriving: list[Callable[[], None]] = []  # opens the ends in the value just decoded
+        self.lost = ""  # why, once it is
+        self.left = False  # it said goodbye
+        self.suspected = False
+        self.over = trio.Event()
+        self._early: dict[int, Any] = {}  # ends of ports on which nothing hangs yet
+        self._moving: dict[str, Any] = {}  # ends that travel to the other side, by name
+        self._reminders: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
+        self._writable = trio.Event()
+        self._dispatch: dict[type, Callable[[Any], object]] = {
+            events.Delivered: lambda event: self._inlet(event).delivered(event),
+            events.Asked: lambda event: self._inlet(event).asked(event),
+            events.Cancelled: lambda event: self._inlet(event).cancelled(event),
+            events.Wanted: self._wanted,
+            events.Answered: lambda event: cast(Outlet, self.ports[event.port]).answered(event),
+            events.Retired: self._retired,
+            events.Poisoned: self._poisoned,
+            events.Opening: self._opening,
+            events.Opened: self._opened,
+            events.Refused: self._refused,
+            events.Measured: lambda event: self.round_trips.add(event.seconds),
+            events.Suspected: self._suspected,
+            events.Recovered: self._recovered,
+            events.Left: lambda event: self.lose(event.text or "it said goodbye", left=True),
+            events.Lost: lambda event: self.lose(event.why),
+        }
+
+    def __repr__(self) -> str:
+        return f"<link to {self.label}>"
+
+    # --- the stream ------------------------------------------------------------------------
+
+    def poke(self) -> None:
+        """There may be something to write."""
+        self._writable.set()
+
+    async def wait_writable(self) -> None:
+        """Wait until `poke`."""
+        await self._writable.wait()
+        self._writable = trio.Event()
+
+    def receive(self, data: bytes) -> None:
+        """Bytes have arrived, b"" at the end of the stream."""
+        if data:
+            self.connection.receive_data(data, trio.current_time())
+        else:
+            self.connection.receive_eof()
+        self.dispatch()
+
+    def tick(self) -> None:
+        """Look at the clock."""
+        now = trio.current_time()
+        self.connection.handle_time(now)
+        due = [reminder for reminder in self._reminders if reminder[0] <= now]
+        self._reminders = [reminder for reminder in self._reminders if reminder[0] > now]
+        for _, function, args in due:
+            function(*args)
+        self.dispatch()
+
+    def next_tick(self) -> float:
+        """When `tick` should be called at the latest."""
+        return min([self.connection.next_deadline(), *(due for due, _, _ in self._reminders)])
+
+    def remind(self, seconds: float, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` in so many seconds, if the link lives."""
+        self._reminders.append((trio.current_time() + seconds, function, args))
+
+    def dispatch(self) -> None:
+        """Hand out what has happened."""
+        for event in self.connection.events():
+            self._dispatch[type(event)](event)
+        self._forget_closed()
+        self.poke()
+
+    def _forget_closed(self) -> None:
+        known = self.connection.ports
+        if len(self.ports) + len(self.asking) > len(known):
+            for number in [number for number in self.ports if number not in known]:
+                del self.ports[number]
+            self.home.port_closed()
+
+    def waits_for_us(self) -> bool:
+        """True if an alternation there may wait until one of ours has decided.
+
+        Of two that ask each other only the one of the lower node waits, the other one gives up
+        and asks again (wait-die: Rosenkrantz, Stearns, Lewis, "System level concurrency control
+        for distributed database systems", ACM TODS 3(2), 1978), so that no circle of them waits.
+        """
+        return self.peer < self.home.node_id
+
+    # --- ports -----------------------------------------------------------------------------
+
+    def ask(
+        self, name: str, passage: Passage, receives: bool, bind: Callable[[], Port] | None = None
+    ) -> Asking:
+        """Ask for a port to a shared name; `bind` makes what hangs on it, at once."""
+        number = self.connection.open(
+            name,
+            receives=receives,
+            fingerprint=passage.fingerprint,
+            described=passage.described,
+        )
+        asking = self.asking[number] = Asking(number, bind)
+        self.poke()
+        return asking
+
+    def give_up(self, asking: Asking) -> None:
+        """Nobody wants the port any more."""
+        self.asking.pop(asking.number, None)
+        self.connection.retire(asking.number)
+        self.poke()
+
+    def attach_receiver(self, number: int, far: Any, passage: Passage, prefetch: int) -> None:
+        """Let the values of an open port flow into the channel of `far`, its sender."""
+        inlet = Inlet(self, number, far, passage, home=False, prefetch=prefetch)
+        self._attach(number, inlet)
+
+    def attach_sender(self, number: int, far: Any, passage: Passage) -> None:
+        """Let the values of a channel flow away; `far` is its receiver."""
+        self._attach(number, Outlet(self, number, far, passage, home=False))
+
+    def _attach(self, number: int, port: Port) -> None:
+        self.ports[number] = port
+        if self.lost:
+            port.lost(self.lost)
+        else:
+            port.start()
+            self._catch_up(number)
+
+    def _catch_up(self, number: int) -> None:
+        """The other side may have retired before anybody listened."""
+        early = self._early.pop(number, None)
+        if early is not None:
+            self._dispatch[type(early)](early)
+
+    def attached(self) -> int:
+        """How many remote ends hang on this link."""
+        return len(self.ports)
+
+    # --- events of ports -------------------------------------------------------------------
+
+    def _inlet(self, event: Any) -> Inlet:
+        return cast(Inlet, self.ports[event.port])
+
+    def _wanted(self, event: events.Wanted) -> None:
+        port = self.ports.get(event.port)
+        if isinstance(port, Outlet):
+            port.wanted(event)
+
+    def _retired(self, event: events.Retired) -> None:
+        port = self.ports.get(event.port)
+        if port is not None:
+            port.retired(event)
+        elif event.port in self.connection.ports:
+            self._early[event.port] = event
+
+    def _poisoned(self, event: events.Poisoned) -> None:
+        port = self.ports.get(event.port)
+        if port is not None:
+            port.poisoned(event)
+        elif event.port in self.connection.ports:
+            self._early[event.port] = event
+
+    def _opening(self, event: events.Opening) -> None:
+        number = event.port
+        if event.name.startswith(MOVING):
+            found = self._find_moving(event)
+        else:
+            found = self.home.find(self, event)
+        if len(found) == 2:
+            self.connection.refuse(number, *found)
+            return
+        end, passage, buffer = found
+        self.connection.opened(number, buffered=buffer > 0)
+        port: Port
+        if event.receives:
+            port = Outlet(self, number, end, passage, home=True)
+        else:
+            window = WINDOW if buffer == math.inf else max(WINDOW, int(buffer))
+            port = Inlet(self, number, end, passage, home=True, prefetch=window)
+        self.ports[number] = port
+        port.start()
+
+    def _find_moving(self, event: events.Opening) -> tuple[Any, Passage, float] | tuple[int, str]:
+        end = self._moving.pop(event.name, None)
+        if end is None:
+            return UNKNOWN, "this end was lost on its way"
+        passage = Passage(end.type)
+        why = mismatch(event, passage, end)
+        return (TYPE, why) if why else (end, passage, 0)
+
+    def _opened(self, event: events.Opened) -> None:
+        asking = self.asking.pop(event.port, None)
+        if asking is None:
+            self.connection.retire(event.port)
+        else:
+            asking.answered.set()
+            self._bound(event.port)
+
+    def _bound(self, number: int) -> None:
+        port = self.ports.get(number)
+        if port is not None:
+            port.start()
+
+    def _refused(self, event: events.Refused) -> None:
+        asking = self.asking.pop(event.port, None)
+        if asking is not None:
+            asking.error = _refusal(event)
+            asking.answered.set()
+        port = self.ports.pop(event.port, None)
+        if port is not None:
+            port.lost(event.text)
+
+    # --- ends in values --------------------------------------------------------------------
+
+    def lower(self, end: Any) -> bytes:
+        """The name under which the other side can open an end that travels in a value."""
+        if is_elsewhere(end):
+            raise TypeError(
+                f"the home of `{end.channel_name}` is another program: an end travels from its "
+                f"home only, so share the channel here, or send the name and open it there"
+            )
+        Passage(end.type)
+        name = MOVING + secrets.token_hex(16)
+        self._moving[name] = end
+        self.departing.append(name)
+        return name.encode()
+
+    def stay(self, names: list[str]) -> None:
+        """The value was not taken: the ends in it go back with it."""
+        for name in names:
+            self._moving.pop(name, None)
+
+    def lift(self, name: bytes, kind: Any) -> Any:
+        """The end that a name from the other side stands for."""
+        element = (typing.get_args(kind) or (object,))[0]
+        receives = typing.get_origin(kind) is csp.Receiver
+        passage = Passage(element)
+        channel: csp.Channel[Any] = csp.Channel(element, name="moved", max_attempts=math.inf)
+        near: Any = channel.receiver() if receives else channel.sender()
+        far: Any = channel.sender() if receives else channel.receiver()
+
+        def open_port() -> None:
+            if self.lost:
+                far.close()
+                return
+            asking = self.ask(name.decode(), passage, receives)
+            port: Port
+            if receives:
+                port = Inlet(self, asking.number, far, passage, home=False, prefetch=0)
+                self.ports[asking.number] = port
+                port.start()
+            else:
+                self.ports[asking.number] = Outlet(self, asking.number, far, passage, home=False)
+
+        self.arriving.append(open_port)
+        return take_over(near, travelling=True)
+
+    def forget_arrivals(self) -> None:
+        """The value with these ends could not be read."""
+        self.arriving = []
+
+    # --- its end ---------------------------------------------------------------------------
+
+    def _suspected(self, event: events.Suspected) -> None:
+        self.suspected = True
+        for port in list(self.ports.values()):
+            if isinstance(port, Outlet):
+                port.taker.stop()
+        self.home.link_event(self, event)
+
+    def _recovered(self, event: events.Recovered) -> None:
+        self.suspected = False
+        for port in list(self.ports.values()):
+            if isinstance(port, Outlet) and not port.taker.closed:
+                port.taker.ask()
+        self.home.link_event(self, event)
+
+    def lose(self, why: str, *, left: bool = False) -> None:
+        """The link is gone."""
+        if self.lost:
+            return
+        self.connection.lose(why)
+        self.left = left
+        self.lost = (
+            f"the link to {self.label} is lost: {why}" if not left else f"{self.label} left: {why}"
+        )
+        for asking in self.asking.values():
+            asking.error = csp.LinkLost(self.lost)
+            asking.answered.set()
+        self.asking.clear()
+        ports, self.ports = self.ports, {}
+        for port in ports.values():
+            port.lost(self.lost)
+        moving, self._moving = self._moving, {}
+        for end in moving.values():
+            end.close()
+        self.home.link_event(self, events.Left(why) if left else events.Lost(why))
+        self.home.port_closed()
+        self.over.set()
+        self.poke()
+
+
+def mismatch(asked: events.Opening, passage: Passage, end: Any) -> str:
+    """Why what is asked for does not fit a shared end; "" if it does."""
+    if asked.fingerprint == passage.fingerprint:
+        return ""
+    return (
+        f"`{end.channel_name}` carries {passage.described} here, {asked.described} was asked for; "
+        f"if they look alike, their fields differ"
+    )
+
+
+def _refusal(event: events.Refused) -> Exception:
+    if event.reason == TYPE:
+        return TypeRefused(event.text)
+    if event.reason in (UNKNOWN, DIRECTION, FORBIDDEN):
+        return NameRefused(event.text)
+    return NetworkError(event.text)

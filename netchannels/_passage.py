@@ -1,0 +1,61 @@
+"""What travels on a port: values of one type, or requests and replies, each with its codec."""
+
+from __future__ import annotations
+
+import typing
+from typing import TYPE_CHECKING, Any
+
+import csp
+
+from ._codec import call_codecs, codec
+from ._shape import described
+
+if TYPE_CHECKING:
+    from ._link import Link
+
+
+class Passage:
+    """Encodes and decodes what a channel of type `kind` carries.
+
+    Raises TypeRefused if that cannot travel.
+
+    >>> Passage(int).described, Passage(csp.Call[int, str]).calls
+    ('int', True)
+    """
+
+    __slots__ = ("_reply", "_value", "calls", "described", "fingerprint", "kind")
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+        self.described: str = described(kind)
+        self.calls: bool = kind is csp.Call or typing.get_origin(kind) is csp.Call
+        if self.calls:
+            self._value, self._reply = call_codecs(kind)
+            self.fingerprint: bytes = self._value.fingerprint + self._reply.fingerprint
+        else:
+            self._value = self._reply = codec(kind)
+            self.fingerprint = self._value.fingerprint
+
+    def encode(self, value: Any, link: Link) -> bytes:
+        """The bytes of a value or request; raises EncodeFailed."""
+        if self._value.carries_ends:
+            return self._value.encode(value, link.lower)
+        return self._value.encode(value)
+
+    def decode(self, data: bytes, link: Link) -> Any:
+        """The value or request; raises DecodeFailed."""
+        if self._value.carries_ends:
+            return self._value.decode(data, link.lift)
+        return self._value.decode(data)
+
+    def encode_reply(self, reply: Any, link: Link) -> bytes:
+        """The bytes of a reply; raises EncodeFailed."""
+        if self._reply.carries_ends:
+            return self._reply.encode(reply, link.lower)
+        return self._reply.encode(reply)
+
+    def decode_reply(self, data: bytes, link: Link) -> Any:
+        """The reply; raises DecodeFailed."""
+        if self._reply.carries_ends:
+            return self._reply.decode(data, link.lift)
+        return self._reply.decode(data)

@@ -1,0 +1,414 @@
+"""Channels on a link: an outlet carries the values of a channel away, an inlet brings them.
+
+Both ends of a port are alike on both sides: where the values come from stands an outlet, a tentative
+receiver of the channel there; where they go to an inlet, a sender of the channel there.
+
+Invariants:
+* `Outlet.items` has what was delivered and not finally answered; None where nobody waits for the
+  answer any more.
+* an inlet has granted `prefetch` wants, less what stands in line, or as many as receivers wait.
+* nothing here waits: it runs inside whatever happened on the channel or on the link.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+import csp
+from csp.lowlevel import Given, Giver, Item, Taker
+
+from ._codec import DecodeFailed, EncodeFailed
+from .wire import Kind
+from .wire.events import Answered, Asked, Cancelled, Delivered, Poisoned, Retired, Wanted
+
+if TYPE_CHECKING:
+    from ._link import Link
+    from ._passage import Passage
+
+PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer
+
+
+class RemoteError(Exception):
+    """What the work on a value raised on another node: type and message.
+
+    >>> str(RemoteError("ValueError: no"))
+    'ValueError: no'
+    """
+
+
+class Outlet:
+    """Takes values out of a channel and delivers them to the other side of a port."""
+
+    def __init__(self, link: Link, number: int, end: Any, passage: Passage, *, home: bool) -> None:
+        self.link, self.number, self.passage, self.home = link, number, passage, home
+        self.items: dict[int, Item | None] = {}
+        self._since: dict[int, float] = {}  # when a value was taken for work
+        self._departing: dict[int, list[str]] = {}  # ends in values that have no answer yet
+        connection = link.connection
+        self.taker = Taker(
+            end,
+            may=lambda: connection.may_deliver(number),
+            taken=self._taken,
+            ended=self._ended,
+            elsewhere=not home,
+        )
+
+    def oldest(self) -> float | None:
+        """For how many seconds the oldest value has been in work on the other side."""
+        held = [since for id, since in self._since.items() if id in self.items]
+        return trio.current_time() - min(held) if held else None
+
+    def start(self) -> None:
+        """Take what is there."""
+        if self.taker.outcome is not None:
+            self._ended()
+        else:
+            self.taker.ask()
+
+    # --- the channel -----------------------------------------------------------------------
+
+    def _taken(self, item: Item) -> None:
+        passage, link = self.passage, self.link
+        try:
+            data = passage.encode(item.value.request if passage.calls else item.value, link)
+            attempt = item.attempts + 1
+            last = attempt >= self.taker.core.max_attempts and not self._somebody_hears()
+            id = link.connection.deliver(self.number, data, attempt=attempt, last=last)
+        except (EncodeFailed, ValueError) as error:
+            self.taker.refuse(item, error)
+            return
+        self.items[id] = item
+        if link.departing:
+            self._departing[id], link.departing = link.departing, []
+        item.ask_back = lambda: self._ask_back(id)
+        if passage.calls:
+            item.value.cancel = item.ask_back
+        link.counters.sent += 1
+        link.counters.redelivered += attempt > 1
+        link.poke()
+
+    def _somebody_hears(self) -> bool:
+        failed = self.taker.core.failed
+        return failed is not None and failed.receivers > 0
+
+    def _ask_back(self, id: int) -> None:
+        self.link.connection.withdraw(self.number, id)
+        self.link.remind(PATIENCE, self._give_up, id)
+        self.link.poke()
+
+    def _give_up(self, id: int) -> None:
+        """No answer came in time: the sender goes on, and knows that it does not know."""
+        item = self.items.get(id)
+        if item is not None and item.tentative:
+            self.items[id] = None
+            self.link.counters.unknown += 1
+            self.taker.lose(item)
+
+    def _cancel(self, id: int) -> None:
+        self.link.connection.cancel(self.number, id)
+        self.link.poke()
+
+    def _ended(self) -> None:
+        """The channel has ended on this side."""
+        poison = self.taker.poison()
+        if poison is not None:
+            self.link.connection.poison(self.number, *poison)
+        else:
+            self.link.connection.retire(self.number, _said(self.taker.causes()))
+        self.taker.close()
+        self.link.poke()
+
+    # --- the link --------------------------------------------------------------------------
+
+    def wanted(self, _: Wanted) -> None:
+        """More may be delivered."""
+        self.taker.ask()
+
+    def answered(self, event: Answered) -> None:
+        """The other side has answered a value."""
+        kind, id = event.kind, event.id
+        counters = self.link.counters
+        if kind != Kind.HOLD:
+            self._since.pop(id, None)
+        departing = self._departing.pop(id, None)
+        if departing is not None and kind in (Kind.RELEASE, Kind.FAIL):
+            self.link.stay(departing)
+        item = self.items.get(id) if kind == Kind.HOLD else self.items.pop(id, None)
+        if item is None:
+            if kind == Kind.HOLD:  # nobody waits for it
+                self._cancel(id)
+            return
+        taker = self.taker
+        if kind == Kind.ACCEPT:
+            counters.taken += 1
+            taker.accept(item)
+        elif kind == Kind.HOLD:
+            counters.taken += 1
+            self._since[id] = trio.current_time()
+            taker.keep(item, extended=event.body == b"\1", cancel=lambda: self._cancel(id))
+        elif kind == Kind.RELEASE:
+            taker.release(item)
+        elif kind == Kind.DONE:
+            self._done(item, event.body)
+        elif kind == Kind.RETURN:
+            taker.give_back(item)
+        elif item.tentative:
+            taker.refuse(item, csp.ChannelTypeError(event.body.decode(errors="replace")))
+        else:
+            taker.fail(item, self._failure(event.body))
+
+    def _done(self, item: Item, body: bytes) -> None:
+        reply: Any = None
+        if self.passage.calls:
+            try:
+                reply = self.passage.decode_reply(body, self.link)
+            except DecodeFailed as error:
+                self.taker.fail(item, csp.CallFailed(str(error)))
+                return
+        self.taker.done(item, reply)
+
+    def _failure(self, body: bytes) -> Exception:
+        text, _, trace = body.decode(errors="replace").partition("\0")
+        if self.passage.calls:
+            return csp.CallFailed(text, traceback=trace)
+        return RemoteError(text)
+
+    def retired(self, event: Retired) -> None:
+        """The receivers on the other side have retired."""
+        self.link.connection.retire(self.number)
+        self.taker.close(_cause(event.causes))
+        self.link.poke()
+
+    def poisoned(self, event: Poisoned) -> None:
+        """The channel was poisoned on the other side."""
+        self.link.connection.retire(self.number)
+        self.taker.kill(event.reason, event.who)
+        self.taker.close()
+        self.link.poke()
+
+    def lost(self, why: str) -> None:
+        """The link is lost: what was delivered goes back, or its sender is told."""
+        items, self.items = self.items, {}
+        if not self.home:
+            self.taker.sever(why)
+        else:
+            self.taker.close()
+        for item in reversed(items.values()):
+            if item is not None:
+                self.link.counters.unknown += item.tentative and item.sender is not None
+                self.taker.lose(item)
+
+
+class Inlet:
+    """Brings the values that arrive on a port into a channel."""
+
+    def __init__(
+        self, link: Link, number: int, end: Any, passage: Passage, *, home: bool, prefetch: int
+    ) -> None:
+        self.link, self.number, self.passage, self.home = link, number, passage, home
+        self.prefetch = prefetch
+        self.given: dict[int, Given] = {}
+        self._patient: list[Given] = []  # stand until an alternation here has decided
+        self._polled = False  # somebody looks now and then, and does not wait
+        self._arriving: dict[int, list[Any]] = {}  # ends in values that nobody has taken
+        self.standing = 0  # those that nobody has taken
+        self._retired: Retired | None = None  # heard, while values still stand in line
+        self._ids: dict[Given, int] = {}
+        self.giver = Giver(
+            end,
+            told=self._told,
+            ended=self._ended,
+            wanted=None if prefetch else self._wanted,
+            lends=not home,
+        )
+
+    def start(self) -> None:
+        """Ask for values."""
+        if self.giver.outcome is not None:
+            self._ended()
+        elif self.prefetch:
+            self._renew()
+        else:
+            self._wanted()
+
+    # --- the channel -----------------------------------------------------------------------
+
+    def _port(self) -> Any:
+        """The port, while this side may still ask for values on it."""
+        port = self.link.connection.ports.get(self.number)
+        return None if port is None or port.said or port.heard else port
+
+    def _wanted(self, polled: bool = False) -> None:
+        """Receivers wait for a rendezvous, or have looked for a value and will look again."""
+        self._polled = polled
+        self._release_patient()
+        port = self._port()
+        if port is not None:
+            demand = int(not self.standing) if polled else self.giver.demand()
+            lacking = demand - port.wants
+            if lacking > 0:
+                self.link.connection.want(self.number, lacking)
+                self.link.poke()
+
+    def _release_patient(self) -> None:
+        """An alternation has decided: what waited for that, and was not taken, goes back."""
+        if self._patient and not self.giver.is_deciding():
+            patient, self._patient = self._patient, []
+            for given in patient:
+                self.giver.take_back(given)
+
+    def _renew(self) -> None:
+        """Grant more wants once half of them are used."""
+        port = self._port()
+        if port is not None:
+            lacking = self.prefetch - port.wants - self.standing
+            if lacking > 0 and (lacking * 2 >= self.prefetch or not port.wants):
+                self.link.connection.want(self.number, lacking)
+
+    def _told(self, given: Given, answer: str, detail: Any) -> None:
+        """What became of a value."""
+        connection, number = self.link.connection, self.number
+        id = self._ids.get(given)
+        port = connection.ports.get(number)
+        if answer in ("accept", "hold", "release"):
+            self.standing -= 1
+        if id is None or port is None or id not in port.values:
+            return
+        if answer == "accept":
+            connection.accept(number, id)
+        elif answer == "hold":
+            connection.hold(number, id, extended=bool(detail))
+        elif answer == "release":
+            connection.release(number, id)
+        elif answer == "return":
+            connection.give_back(number, id)
+        elif answer == "fail":
+            connection.fail(number, id, self._failure(detail))
+        else:
+            self._done(id, detail)
+        if answer != "hold":
+            self._forget(given, id)
+        arriving = self._arriving.pop(id, None)
+        if arriving is not None and answer != "release":
+            for open_port in arriving:
+                open_port()
+        if self.prefetch:
+            self._renew()
+        self._retire_if_served()
+        self.link.poke()
+
+    def _done(self, id: int, reply: Any) -> None:
+        data = b""
+        if self.passage.calls:
+            try:
+                data = self.passage.encode_reply(reply, self.link)
+                if len(data) > self.link.connection.largest:
+                    raise EncodeFailed(
+                        f"a reply of {len(data):,} bytes, {self.link.connection.largest:,} at most"
+                    )
+            except EncodeFailed as error:
+                self.link.connection.fail(self.number, id, f"EncodeFailed: {error}".encode())
+                return
+        self.link.connection.done(self.number, id, data)
+
+    def _failure(self, error: Any) -> bytes:
+        if isinstance(error, csp.CallFailed):
+            text, trace = str(error), error.traceback
+        else:
+            text = f"{type(error).__name__}: {error}"
+            trace = "".join(traceback.format_exception(error))
+        return f"{text[:4096]}\0{trace[-16_000:]}".encode(errors="replace")[:64_000]
+
+    def _forget(self, given: Given, id: int) -> None:
+        self._ids.pop(given, None)
+        self.given.pop(id, None)
+
+    def _ended(self) -> None:
+        """The channel has ended on this side: nobody receives any more."""
+        poison = self.giver.poison()
+        if poison is not None:
+            self.link.connection.poison(self.number, *poison)
+        else:
+            self.link.connection.retire(self.number, _said(self.giver.causes()))
+        self.giver.close()
+        self.link.poke()
+
+    # --- the link --------------------------------------------------------------------------
+
+    def delivered(self, event: Delivered) -> None:
+        """A value has arrived."""
+        link, id = self.link, event.id
+        try:
+            value = self.passage.decode(event.value, link)
+        except DecodeFailed as error:
+            link.connection.fail(self.number, id, f"it cannot be read there: {error}".encode())
+            link.forget_arrivals()
+            link.poke()
+            return
+        if link.arriving:
+            self._arriving[id], link.arriving = link.arriving, []
+        link.counters.received += 1
+        self.standing += 1
+        given = self.giver.prepare(value, attempt=event.attempt, last=event.last)
+        self.given[id] = given
+        self._ids[given] = id
+        waits = link.waits_for_us() and self.giver.is_deciding()
+        self.giver.give(given, stand=bool(self.prefetch or self._polled or waits))
+        if not self.prefetch and not given.settled:
+            link.remind(PATIENCE, self.giver.take_back, given)
+            if waits:
+                self._patient.append(given)
+
+    def asked(self, event: Asked) -> None:
+        """Its sender wants a value back."""
+        given = self.given.get(event.id)
+        if given is not None:
+            self.giver.take_back(given)
+
+    def cancelled(self, event: Cancelled) -> None:
+        """The sender of a value in work was cancelled."""
+        given = self.given.get(event.id)
+        if given is not None:
+            self.giver.cancel(given)
+
+    def retired(self, event: Retired) -> None:
+        """The senders on the other side have retired; what they sent is served first."""
+        self._retired = event
+        self._retire_if_served()
+
+    def _retire_if_served(self) -> None:
+        event = self._retired
+        if event is not None and not self.standing:
+            self._retired = None
+            self.link.connection.retire(self.number)
+            self.giver.close(_cause(event.causes))
+            self.link.poke()
+
+    def poisoned(self, event: Poisoned) -> None:
+        """The channel was poisoned on the other side."""
+        self.link.connection.retire(self.number)
+        self.giver.kill(event.reason, event.who)
+        self.giver.close()
+        self.link.poke()
+
+    def lost(self, why: str) -> None:
+        """The link is lost: what nobody has taken is dropped here, its home has it."""
+        given, self.given = self.given, {}
+        self._ids.clear()
+        for each in given.values():
+            self.giver.lose(each)
+        if self.home:
+            self.giver.close()
+        else:
+            self.giver.sever(why)
+
+
+def _said(causes: tuple[BaseException, ...]) -> tuple[str, ...]:
+    return tuple(f"{type(cause).__name__}: {cause}" for cause in causes)
+
+
+def _cause(said: tuple[str, ...]) -> BaseException | None:
+    return RemoteError("; ".join(said)) if said else None

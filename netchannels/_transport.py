@@ -1,0 +1,217 @@
+"""Streams: addresses, listening and dialling, and the three trio tasks that serve a link.
+
+Nothing is decided here: bytes go from the stream to the link and back, and its clock is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, cast
+
+import trio
+
+from ._errors import NetworkError
+from ._link import Link
+
+READ = 256 * 1024
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
+GRACE = 1.0  # seconds to write the last bytes
+
+Handler = Callable[[trio.abc.Stream, str], Awaitable[None]]
+
+
+class Address(NamedTuple):
+    """Where a node listens: host and port, or the path of a Unix socket.
+
+    >>> str(Address.parse("ant:5000")), str(Address.parse("[::1]:80")), str(Address.parse("unix:/run/farm"))
+    ('ant:5000', '[::1]:80', 'unix:/run/farm')
+    """
+
+    host: str
+    port: int
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """From "HOST:PORT", "[IPV6]:PORT", ":PORT" (loopback) or "unix:PATH".
+
+        Raises ValueError for anything else.
+        """
+        if text.startswith("unix:") and len(text) > 5:
+            return cls("", 0, text[5:])
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError(
+                f'an address is "HOST:PORT" or "unix:PATH", not {text!r}; port 0 takes a free one'
+            )
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f"write an IPv6 address in brackets: [{host}]:{port}")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def is_local(self) -> bool:
+        """True if nobody on another machine can get there, or listen on the way."""
+        return bool(self.path) or self.host in LOOPBACK or self.host.startswith("127.")
+
+
+async def dial(address: Address) -> trio.abc.Stream:
+    """Connect to a listening node; raises OSError."""
+    if address.path:
+        _need_unix_sockets()
+        return await trio.open_unix_socket(address.path)
+    stream = await trio.open_tcp_stream(address.host or "127.0.0.1", address.port)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+    return stream
+
+
+class Listening:
+    """The sockets on which a node listens."""
+
+    def __init__(self, listeners: list[Any], address: Address) -> None:
+        self._listeners = listeners
+        self.address = address
+
+    @classmethod
+    async def start(cls, address: Address) -> Listening:
+        """Listen at `address`.
+
+        Raises OSError if that is not possible, NetworkError for a Unix socket that others can reach.
+        """
+        if address.path:
+            return cls([await _listen_unix(address.path)], address)
+        host = address.host or "127.0.0.1"
+        listeners = await trio.open_tcp_listeners(address.port, host=host)
+        port = cast(int, listeners[0].socket.getsockname()[1])
+        return cls(list(listeners), Address(host, port))
+
+    async def serve(self, handler: Handler) -> None:
+        """Call `handler(stream, peer)` for each connection, until cancelled."""
+
+        async def handle(stream: Any) -> None:
+            await handler(stream, peer_of(stream, self.address))
+
+        try:
+            await trio.serve_listeners(handle, self._listeners)
+        finally:
+            with trio.CancelScope(shield=True):
+                for listener in self._listeners:
+                    await listener.aclose()
+            if self.address.path:
+                remove_socket(self.address.path)
+
+
+def peer_of(stream: Any, address: Address) -> str:
+    """Who is on the other side of a stream, as far as the socket knows."""
+    if address.path:
+        return f"unix:{address.path}"
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:
+        return "?"
+    return str(Address(host, port))
+
+
+def _need_unix_sockets() -> None:
+    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
+        raise NetworkError("there are no Unix sockets here: use 127.0.0.1:PORT")
+
+
+async def _listen_unix(path: str) -> trio.SocketListener:
+    _need_unix_sockets()
+    directory = os.path.dirname(os.path.abspath(path))
+    if stat.S_IMODE(os.stat(directory).st_mode) & 0o077:
+        raise NetworkError(
+            f"others can reach the socket in {directory}: `chmod 700` it, or make a new directory"
+        )
+    if os.path.exists(path) and await _is_dead(path):
+        remove_socket(path)
+    sock = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+    try:
+        await sock.bind(path)
+        sock.listen(64)
+    except BaseException:
+        sock.close()
+        raise
+    return trio.SocketListener(sock)
+
+
+async def _is_dead(path: str) -> bool:
+    """True if nobody listens on a socket that a killed program has left."""
+    try:
+        stream = await trio.open_unix_socket(path)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    await trio.aclose_forcefully(stream)
+    return False
+
+
+def remove_socket(path: str) -> None:
+    """Remove the file of a Unix socket, if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+async def carry(stream: trio.abc.Stream, link: Link, leftover: bytes = b"") -> None:
+    """Serve a link over a stream until it is over, then close the stream."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_look_at_clock, link)
+        nursery.start_soon(_write, stream, link)
+        nursery.start_soon(_read, stream, link, leftover)
+        await link.over.wait()
+        nursery.cancel_scope.cancel()
+    with trio.move_on_after(GRACE, shield=True):
+        await trio.aclose_forcefully(stream)
+
+
+async def _read(stream: trio.abc.Stream, link: Link, leftover: bytes) -> None:
+    if leftover:
+        link.receive(leftover)
+    while True:
+        try:
+            data = await stream.receive_some(READ)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            link.lose(_why(error))
+            return
+        link.receive(bytes(data))
+        if not data or link.lost:
+            return
+
+
+async def _write(stream: trio.abc.Stream, link: Link) -> None:
+    try:
+        while True:
+            data = link.connection.data_to_send()
+            if data:
+                await stream.send_all(data)
+            elif link.connection.over:  # all is written, a goodbye last
+                link.over.set()
+                return
+            else:
+                await link.wait_writable()
+    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        link.lose(_why(error))
+
+
+async def _look_at_clock(link: Link) -> None:
+    while True:
+        await trio.sleep_until(link.next_tick())
+        link.tick()
+
+
+def _why(error: BaseException) -> str:
+    cause = error.__cause__
+    return str(cause or error) or type(error).__name__
