@@ -184,21 +184,29 @@ class Link(RuleBasedStateMachine):
             self.sides[side].withdraw(channel.number, id)
             self.sides[side].cancel(channel.number, id)
 
-    @rule(data=st.data(), kind=st.sampled_from([Kind.ACCEPT, Kind.HOLD, Kind.HOLD, Kind.RELEASE]))
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from([Kind.ACCEPT, Kind.HOLD, Kind.HOLD, Kind.RELEASE, Kind.FAIL]),
+    )
     def take(self, data: st.DataObject, kind: Kind) -> None:
         chosen = self.value(data, lambda channel: channel.standing)
         if chosen is None:
             return
         channel, id = chosen
         channel.standing.remove(id)
-        channel.answers[id] = [(kind, b"")]
+        body = (
+            b"unreadable" if kind == Kind.FAIL else b"\1" if kind == Kind.HOLD and id % 2 else b""
+        )
+        channel.answers[id] = [(kind, body)]
         side = self.sides[channel.receiver]
         if kind == Kind.ACCEPT:
             side.accept(channel.number, id)
         elif kind == Kind.RELEASE:
             side.release(channel.number, id)
+        elif kind == Kind.FAIL:
+            side.fail(channel.number, id, body)
         else:
-            side.hold(channel.number, id)
+            side.hold(channel.number, id, extended=bool(body))
             channel.held.append(id)
 
     @rule(data=st.data(), kind=st.sampled_from([Kind.DONE, Kind.FAIL, Kind.RETURN]), size=SIZES)

@@ -205,6 +205,31 @@ def test_a_value_of_any_size_arrives_as_it_was(size: int) -> None:
     assert sender.events() == [Answered(1, 1, Kind.HOLD, b""), Answered(1, 1, Kind.DONE, value)]
 
 
+def test_a_value_that_cannot_be_read_fails_without_being_taken() -> None:
+    sender, receiver = opened(wants=2)
+    for value in (b"a", b"b"):
+        sender.deliver(1, value)
+    sender.withdraw(1, 2)
+    shake(sender, receiver)
+    receiver.fail(1, 1, b"no")
+    receiver.fail(1, 2, b"no")
+    shake(sender, receiver)
+    assert sender.events() == [Answered(1, id, Kind.FAIL, b"no") for id in (1, 2)]
+    assert sender._sent == receiver._kept == 0
+    assert sender.ports[1].values == receiver.ports[1].values == {}
+
+
+def test_who_takes_a_value_for_work_may_say_that_its_sender_waits() -> None:
+    sender, receiver = opened(wants=2)
+    for value in (b"a", b"b"):
+        sender.deliver(1, value)
+    shake(sender, receiver)
+    receiver.hold(1, 1, extended=True)
+    receiver.hold(1, 2)
+    shake(sender, receiver)
+    assert sender.events() == [Answered(1, 1, Kind.HOLD, b"\1"), Answered(1, 2, Kind.HOLD, b"")]
+
+
 def test_a_value_that_is_asked_back_is_released_or_was_taken() -> None:
     sender, receiver = opened(wants=2)
     for value in (b"a", b"b"):
@@ -320,7 +345,11 @@ def fill(sender: Connection, port: int) -> int:
 
 def test_the_credit_of_the_link_stops_a_port_until_something_is_answered() -> None:
     sender, receiver = opened(wants=100, credit=1000)
-    assert fill(sender, 1) == 2
+    assert sender.credit_left() == 1000
+    sender.deliver(1, bytes(500))
+    assert sender.credit_left() == 500
+    assert fill(sender, 1) == 1
+    assert sender.credit_left() == 0
     shake(sender, receiver)
     assert of(Wanted, sender) == []
     receiver.hold(1, 1)
