@@ -110,11 +110,13 @@ class Link(RuleBasedStateMachine):
     # --- ports -----------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.channels) < 8)
-    @rule(side=SIDES, receives=st.booleans())
-    def open(self, side: int, receives: bool) -> None:
+    @rule(side=SIDES, receives=st.booleans(), wants=st.integers(0, 2))
+    def open(self, side: int, receives: bool, wants: int = 0) -> None:
         if self.cut:
             return
         number = self.sides[side].open("x", receives=receives)
+        if receives and wants:
+            self.sides[side].want(number, wants)
         self.channels[number] = Channel(number, side, 1 - side if receives else side)
 
     @rule(data=st.data(), agrees=st.sampled_from([True, True, True, False]))
