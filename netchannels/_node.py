@@ -427,6 +427,7 @@ class Node:
             dialled=dialled,
             largest=terms.value_limit,
             credit=terms.send_credit,
+            grants=terms.receive_credit,
             heartbeat=terms.heartbeat / 1000,
             suspect=terms.suspect / 1000,
             lost=terms.lost / 1000,

@@ -61,7 +61,9 @@ class Brought:
     def _end(self) -> None:
         self.ended += 1
 
-    def give(self, value: Any, *, stand: bool = True, attempt: int = 0, last: bool = False) -> Given:
+    def give(
+        self, value: Any, *, stand: bool = True, attempt: int = 0, last: bool = False
+    ) -> Given:
         given = self.giver.prepare(value, attempt=attempt, last=last)
         self.giver.give(given, stand=stand)
         return given

@@ -51,8 +51,12 @@ class Wire:
 
     def __init__(self, one: bytes = b"a", other: bytes = b"b") -> None:
         self.ends = [
-            Link(Connection(dialled=True), Nowhere(one), peer=other, label="b", role="", address=""),
-            Link(Connection(dialled=False), Nowhere(other), peer=one, label="a", role="", address=""),
+            Link(
+                Connection(dialled=True), Nowhere(one), peer=other, label="b", role="", address=""
+            ),
+            Link(
+                Connection(dialled=False), Nowhere(other), peer=one, label="a", role="", address=""
+            ),
         ]
         self.frames: list[list[bytes]] = [[], []]  # on their way to each of the ends
         self.lost = False
@@ -304,10 +308,7 @@ def test_a_ring_of_alternations_that_ask_each_other_agrees(ids: bytes) -> None:
         inputs = [wire.share(channel, 0) for wire, channel in zip(wires, channels, strict=True)]
         told: list[list[str]] = [[], [], []]
         await Par(
-            *(
-                chooses_or_ends(channels[at].sender(), inputs[at - 1], told[at])
-                for at in range(3)
-            )
+            *(chooses_or_ends(channels[at].sender(), inputs[at - 1], told[at]) for at in range(3))
         )
         return [what for each in told for what in each]
 
