@@ -49,6 +49,7 @@ def take_over(end: Any, *, travelling: bool = False) -> Any:
     new = end._twin(TRAVELLING if travelling else None)
     end._leave(f"you gave this {end._what} of `{end._core.name}` to another program")
     new._core.detached = True
+    new._token = current_kernel().token()  # whoever acts for that program may use it
     return new
 
 

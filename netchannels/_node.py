@@ -468,7 +468,8 @@ class Node:
         return self._nursery
 
     async def _serve_status(self, calls: csp.Receiver[csp.Call[str, NodeStatus]]) -> None:
-        await calls.serve(lambda request: self.status())
+        with calls:
+            await calls.serve(lambda request: self.status())
 
     async def _watch_lag(self) -> None:
         while True:

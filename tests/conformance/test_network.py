@@ -98,6 +98,19 @@ def test_it_is_one_over_a_link_that_brings_single_bytes_late(make: str) -> None:
     trio.run(main)
 
 
+@pytest.mark.parametrize("make", MAKES)
+def test_it_is_one_in_a_process_that_holds_the_nodes(make: str) -> None:
+    async def main() -> None:
+        async with linked() as (home, there):
+            await check_channel(
+                getattr(Maker(home, there, 0, 0), make),
+                offers=make == "receiver_there",
+                instant=False,
+            )
+
+    csp.run(main)
+
+
 def test_an_output_guard_is_refused_where_the_home_is_another_program() -> None:
     async def main() -> None:
         async with linked() as (home, there):
