@@ -49,6 +49,7 @@ def take_over(end: Any, *, travelling: bool = False) -> Any:
     new = end._twin(TRAVELLING if travelling else None)
     end._leave(f"you gave this {end._what} of `{end._core.name}` to another program")
     new._core.detached = True
+    new._token = current_kernel().token()  # whoever acts for that program may use it
     return new
 
 
@@ -238,7 +239,7 @@ class Taker(_Elsewhere):
         """The link on which it was delivered is lost."""
         core, held = self.core, not item.tentative
         if core.answers is not None:
-            self._lose_call(item, item.attempts + (not held))
+            self._lose_call(item)
         elif held and item.extended:
             _lease.settle(core, item, give_back=True)
         elif held:
@@ -266,20 +267,22 @@ class Taker(_Elsewhere):
         current_kernel().wake_all(woken)
         return waits
 
-    def _lose_call(self, item: Item, attempts: int) -> None:
+    def _lose_call(self, item: Item) -> None:
+        if item.tentative:  # it may have begun: an attempt like any other
+            self._wake(self._keep, item, extended=False, answers=True)
         ticket: Ticket = item.value
         ticket.cancel = None
-        if ticket.cancelled or self.core.lost or attempts >= self.core.max_attempts:
+        core = self.core
+        if ticket.cancelled or core.lost or item.attempts >= core.max_attempts:
             ticket.answer(
                 error=DeliveryUnknown(
-                    f"the link was lost before the reply to a call on `{self.core.name}` came: "
-                    f"nobody knows whether it was served (attempt {attempts})"
+                    f"the link was lost before the reply to a call on `{core.name}` came: "
+                    f"nobody knows whether it was served (attempt {item.attempts})"
                 )
             )
-            _lease.settle(self.core, item, give_back=False)
+            _lease.settle(core, item, give_back=False)
         else:
-            item.attempts = attempts
-            _lease.settle(self.core, item, give_back=True)
+            _lease.settle(core, item, give_back=True)
 
 
 class Given(Standing):

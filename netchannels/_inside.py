@@ -105,6 +105,7 @@ class Inside:
             dialled=joined.dialled,
             largest=terms.value_limit,
             credit=terms.send_credit,
+            grants=terms.receive_credit,
             heartbeat=terms.heartbeat / 1000,
             suspect=terms.suspect / 1000,
             lost=terms.lost / 1000,
@@ -156,7 +157,8 @@ class Inside:
         )
 
     async def _serve_status(self, calls: csp.Receiver[csp.Call[str, NodeStatus]]) -> None:
-        await calls.serve(lambda request: self.status())
+        with calls:
+            await calls.serve(lambda request: self.status())
 
     async def _watch_lag(self) -> None:
         while True:
@@ -194,6 +196,8 @@ class Inside:
         try:
             if error is None:
                 self.shares.remove_all(status=False)
+                for link in self.links:
+                    link.retire_receivers()
                 with trio.move_on_after(self._drain):
                     await self._drained()
                 await self._say_goodbye("", LAST_WORDS)

@@ -168,16 +168,16 @@ class Connecting(_Block):
         await _open_with(self._inside, joined)
 
     async def __aiter__(self) -> AsyncIterator[Reconnected]:
-        pause, failures = FIRST_PAUSE, 0
+        pause, refusals = FIRST_PAUSE, 0
         while True:
             try:
                 joined = await self._connected()
             except NetworkError as error:
-                failures += 1
-                if isinstance(error, HandshakeError) and failures >= error.tries:
+                refusals = refusals + 1 if isinstance(error, HandshakeError) else 0
+                if isinstance(error, HandshakeError) and refusals >= error.tries:
                     raise
             else:
-                pause, failures = FIRST_PAUSE, 0
+                pause, refusals = FIRST_PAUSE, 0
                 node = Reconnected(self._new_inside(), joined)
                 yield node
                 if not node.has_lost_its_link:

@@ -151,7 +151,7 @@ class Parser:
         if pending or not isinstance(data, bytes):
             data = bytes(pending or data)
             pending.clear()
-        unpack, size = HEADER.unpack_from, HEADER.size
+        unpack, make, size = HEADER.unpack_from, Frame._make, HEADER.size
         at, end, self._needed = 0, len(data), size
         while end - at >= size:
             length, kind, flags, port, id = unpack(data, at)
@@ -163,7 +163,7 @@ class Parser:
                 self._needed = size + length
                 break
             at = start + length
-            yield Frame(kind, flags, port, id, data[start:at])
+            yield make((kind, flags, port, id, data[start:at]))
         pending += data[at:]
 
 

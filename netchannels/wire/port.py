@@ -86,6 +86,9 @@ MOVES: dict[tuple[Fate, int], Fate | None] = {
 }
 
 
+STANDING, HELD = Fate.STANDING, Fate.HELD  # looked up once: each value passes here
+
+
 class Value:
     """A value on its way, or in work on the other side."""
 
@@ -93,7 +96,7 @@ class Value:
 
     def __init__(self, size: int) -> None:
         self.size: int = size  # bytes of credit, until the first answer
-        self.fate: Fate = Fate.STANDING
+        self.fate: Fate = STANDING
 
 
 class Arriving:
@@ -173,7 +176,7 @@ class Port:
         """An answer that `MOVES` allows; returns the bytes of credit that it sets free."""
         value = self.values[id]
         fate = MOVES[value.fate, kind]
-        if value.fate is not Fate.HELD:
+        if value.fate is not HELD:
             self.tentative -= 1
         if fate is None:
             del self.values[id]

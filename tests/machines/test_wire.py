@@ -77,7 +77,12 @@ class Link(RuleBasedStateMachine):
     def connect(self, credit: int) -> None:
         def make(dialled: bool) -> Connection:
             return Connection(
-                dialled=dialled, credit=credit, largest=4 * CHUNK, suspect=1e9, lost=1e9
+                dialled=dialled,
+                credit=credit,
+                grants=credit,
+                largest=4 * CHUNK,
+                suspect=1e9,
+                lost=1e9,
             )
 
         self.sides = [make(True), make(False)]
@@ -86,6 +91,13 @@ class Link(RuleBasedStateMachine):
         self.now = 0.0
         self.cut = False
         self.left = False
+        for side in (0, 1, 0):  # some ports stand open from the start, two in one direction
+            self.open(side, True)
+        self.carry_all()
+        for channel in self.channels.values():
+            self.agree(channel)
+            self.sides[channel.receiver].want(channel.number, 3)
+        self.carry_all()
 
     # --- choosing --------------------------------------------------------------------------
 
@@ -103,11 +115,13 @@ class Link(RuleBasedStateMachine):
     # --- ports -----------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.channels) < 8)
-    @rule(side=SIDES, receives=st.booleans())
-    def open(self, side: int, receives: bool) -> None:
+    @rule(side=SIDES, receives=st.booleans(), wants=st.integers(0, 2))
+    def open(self, side: int, receives: bool, wants: int = 0) -> None:
         if self.cut:
             return
         number = self.sides[side].open("x", receives=receives)
+        if receives and wants:
+            self.sides[side].want(number, wants)
         self.channels[number] = Channel(number, side, 1 - side if receives else side)
 
     @rule(data=st.data(), agrees=st.sampled_from([True, True, True, False]))
@@ -115,14 +129,16 @@ class Link(RuleBasedStateMachine):
         channel = self.some(data, lambda channel: channel.status == "asked")
         if channel is None:
             return
-        side = self.sides[1 - channel.opener]
         if agrees:
-            side.opened(channel.number)
-            channel.status = "agreed"
-            self.look(1 - channel.opener)
+            self.agree(channel)
         else:
-            side.refuse(channel.number, 1, "no")
+            self.sides[1 - channel.opener].refuse(channel.number, 1, "no")
             channel.status = "refused"
+
+    def agree(self, channel: Channel) -> None:
+        channel.status = "agreed"
+        self.sides[1 - channel.opener].opened(channel.number)
+        self.look(1 - channel.opener)
 
     @rule(data=st.data(), side=SIDES, poison=st.booleans())
     def end(self, data: st.DataObject, side: int, poison: bool) -> None:
@@ -175,21 +191,29 @@ class Link(RuleBasedStateMachine):
             self.sides[side].withdraw(channel.number, id)
             self.sides[side].cancel(channel.number, id)
 
-    @rule(data=st.data(), kind=st.sampled_from([Kind.ACCEPT, Kind.HOLD, Kind.HOLD, Kind.RELEASE]))
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from([Kind.ACCEPT, Kind.HOLD, Kind.HOLD, Kind.RELEASE, Kind.FAIL]),
+    )
     def take(self, data: st.DataObject, kind: Kind) -> None:
         chosen = self.value(data, lambda channel: channel.standing)
         if chosen is None:
             return
         channel, id = chosen
         channel.standing.remove(id)
-        channel.answers[id] = [(kind, b"")]
+        body = (
+            b"unreadable" if kind == Kind.FAIL else b"\1" if kind == Kind.HOLD and id % 2 else b""
+        )
+        channel.answers[id] = [(kind, body)]
         side = self.sides[channel.receiver]
         if kind == Kind.ACCEPT:
             side.accept(channel.number, id)
         elif kind == Kind.RELEASE:
             side.release(channel.number, id)
+        elif kind == Kind.FAIL:
+            side.fail(channel.number, id, body)
         else:
-            side.hold(channel.number, id)
+            side.hold(channel.number, id, extended=bool(body))
             channel.held.append(id)
 
     @rule(data=st.data(), kind=st.sampled_from([Kind.DONE, Kind.FAIL, Kind.RETURN]), size=SIZES)
@@ -365,9 +389,7 @@ class Link(RuleBasedStateMachine):
         self.carry_all()
         for channel in self.channels.values():
             if channel.status == "asked":
-                self.sides[1 - channel.opener].opened(channel.number)
-                channel.status = "agreed"
-                self.look(1 - channel.opener)
+                self.agree(channel)
         self.carry_all()
         for channel in self.channels.values():
             for id in list(channel.held):
@@ -394,4 +416,4 @@ class Link(RuleBasedStateMachine):
 
 
 TestLink = Link.TestCase
-TestLink.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestLink.settings = settings(max_examples=200, stateful_step_count=80, deadline=None)

@@ -205,6 +205,31 @@ def test_a_value_of_any_size_arrives_as_it_was(size: int) -> None:
     assert sender.events() == [Answered(1, 1, Kind.HOLD, b""), Answered(1, 1, Kind.DONE, value)]
 
 
+def test_a_value_that_cannot_be_read_fails_without_being_taken() -> None:
+    sender, receiver = opened(wants=2)
+    for value in (b"a", b"b"):
+        sender.deliver(1, value)
+    sender.withdraw(1, 2)
+    shake(sender, receiver)
+    receiver.fail(1, 1, b"no")
+    receiver.fail(1, 2, b"no")
+    shake(sender, receiver)
+    assert sender.events() == [Answered(1, id, Kind.FAIL, b"no") for id in (1, 2)]
+    assert sender._sent == receiver._kept == 0
+    assert sender.ports[1].values == receiver.ports[1].values == {}
+
+
+def test_who_takes_a_value_for_work_may_say_that_its_sender_waits() -> None:
+    sender, receiver = opened(wants=2)
+    for value in (b"a", b"b"):
+        sender.deliver(1, value)
+    shake(sender, receiver)
+    receiver.hold(1, 1, extended=True)
+    receiver.hold(1, 2)
+    shake(sender, receiver)
+    assert sender.events() == [Answered(1, 1, Kind.HOLD, b"\1"), Answered(1, 2, Kind.HOLD, b"")]
+
+
 def test_a_value_that_is_asked_back_is_released_or_was_taken() -> None:
     sender, receiver = opened(wants=2)
     for value in (b"a", b"b"):
@@ -319,8 +344,12 @@ def fill(sender: Connection, port: int) -> int:
 
 
 def test_the_credit_of_the_link_stops_a_port_until_something_is_answered() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
-    assert fill(sender, 1) == 2
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
+    assert sender.credit_left() == 1000
+    sender.deliver(1, bytes(500))
+    assert sender.credit_left() == 500
+    assert fill(sender, 1) == 1
+    assert sender.credit_left() == 0
     shake(sender, receiver)
     assert of(Wanted, sender) == []
     receiver.hold(1, 1)
@@ -332,7 +361,7 @@ def test_the_credit_of_the_link_stops_a_port_until_something_is_answered() -> No
 
 
 def test_each_port_has_one_value_outside_the_credit() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     other = more(sender, receiver, wants=100)
     assert fill(sender, 1) == 2
     assert fill(sender, other) == 1
@@ -348,7 +377,7 @@ def test_each_port_has_one_value_outside_the_credit() -> None:
 
 def test_a_value_in_work_does_not_stop_the_next_one_of_its_port() -> None:
     """Or ports would wait for each other: what is held may take long."""
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     other = more(sender, receiver, wants=100)
     sender.deliver(other, bytes(500))
     shake(sender, receiver)
@@ -363,7 +392,7 @@ def test_a_value_in_work_does_not_stop_the_next_one_of_its_port() -> None:
 
 
 def test_ports_are_told_of_credit_in_the_order_in_which_they_starved() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     others = [more(sender, receiver, wants=100) for _ in range(20)]
     assert fill(sender, 1) == 2
     for port in others:
@@ -382,7 +411,7 @@ def test_ports_are_told_of_credit_in_the_order_in_which_they_starved() -> None:
 
 
 def test_more_than_the_credit_is_a_breach() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     sender.credit = 10_000
     fill(sender, 1)
     shake(sender, receiver)
@@ -415,6 +444,53 @@ def test_a_receiver_that_retires_releases_what_stands_and_finishes_what_it_holds
     assert sender.events() == [Answered(1, 1, Kind.DONE, b"reply")]
     assert (sender.ports, receiver.ports) == ({}, {})
     assert sender._sent == receiver._kept == 0
+
+
+def test_a_port_is_over_on_both_sides_with_its_last_answer() -> None:
+    sender, receiver = opened(wants=1)
+    sender.deliver(1, b"work")
+    shake(sender, receiver)
+    receiver.hold(1, 1)
+    receiver.retire(1)
+    sender.retire(1)
+    shake(sender, receiver)
+    assert list(sender.ports) == list(receiver.ports) == [1]
+    receiver.done(1, 1)
+    assert receiver.ports == {}
+    shake(sender, receiver)
+    assert sender.ports == {}
+
+
+def test_a_port_that_ends_is_not_told_of_credit() -> None:
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
+    other = more(sender, receiver, wants=100)
+    assert fill(sender, other) == 2
+    assert fill(sender, 1) == 1
+    assert not sender.may_deliver(other)
+    sender.retire(other)
+    shake(sender, receiver)
+    receiver.retire(1)
+    receiver.accept(other, 1)
+    receiver.accept(other, 2)
+    shake(sender, receiver)
+    assert of(Wanted, sender) == []
+    sender.retire(1)
+    receiver.retire(other)
+    shake(sender, receiver)
+    assert (sender.ports, sender._starved) == ({}, {})
+
+
+def test_a_starved_port_that_is_over_is_forgotten_at_once() -> None:
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
+    other = more(sender, receiver, wants=100)
+    assert fill(sender, 1) == 2
+    assert fill(sender, other) == 1
+    sender.credit = 0  # nothing is set free
+    for side in (sender, receiver):
+        side.retire(other)
+    shake(sender, receiver)
+    assert list(sender.ports) == [1]
+    assert [port.number for port in sender._starved] == [1]
 
 
 def test_poison_says_who_and_why() -> None:
@@ -585,6 +661,7 @@ def open_frame(number: int, body: bytes = b'["x", "", ""]') -> bytes:
     return frame(Kind.OPEN, number, 1, body)
 
 
+UNWANT = b"after an UNWANT of ours: "
 AT_RECEIVER: list[tuple[str, bytes]] = [
     ("4,294,967,295 bytes, 262,149 at most", HEADER.pack(2**32 - 1, Kind.DELIVER, 0, 1, 1)),
     ("a value of 4,294,967,295 bytes", deliver(1, CHUNK, 2**32 - 1)),
@@ -606,6 +683,8 @@ AT_RECEIVER: list[tuple[str, bytes]] = [
     ("CANCEL of value 1, which was never sent", frame(Kind.CANCEL, 1, 1)),
     ("not held", frame(Kind.DELIVER, 1, 1, b"\0") + frame(Kind.CANCEL, 1, 1)),
     ("UNWANTED without an UNWANT", frame(Kind.UNWANTED, 1, 1)),
+    ("more wants given back than", UNWANT + frame(Kind.UNWANTED, 1, 4)),
+    ("UNWANTED without an UNWANT", UNWANT + frame(Kind.UNWANTED, 1, 1) * 2),
     ("a list of texts that is none", frame(Kind.RETIRE, 1, 0, b"{}")),
     ("a list of texts that is none", frame(Kind.RETIRE, 1, 0, b"[" * TEXT)),
     ("a list of texts that is none", frame(Kind.RETIRE, 1, 0, b'["\\ud800"]')),
@@ -645,6 +724,9 @@ AT_SENDER: list[tuple[str, bytes]] = [
 @pytest.mark.parametrize(("why", "said"), AT_RECEIVER)
 def test_a_breach_at_the_receiver_is_named(why: str, said: bytes) -> None:
     _, receiver = opened(wants=3)
+    if said.startswith(UNWANT):
+        said = said.removeprefix(UNWANT)
+        receiver.unwant(1)
     receiver.receive_data(said, 0.0)
     lost = why_lost(receiver)
     assert lost.startswith(BROKE)
@@ -765,8 +847,9 @@ def test_a_slow_flood_of_one_that_does_not_read_is_stopped_too(flood: str) -> No
     connection.data_to_send()
     for second in range(1, 100):
         connection.handle_time(float(second))
-        connection.receive_data(data * 500, float(second))
+        connection.receive_data(data * (FEW // 75), float(second))
     assert connection.over
+    assert connection._idle == FEW + 1
 
 
 @pytest.mark.usefixtures("few")

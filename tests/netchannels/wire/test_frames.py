@@ -173,6 +173,7 @@ BODIES = {
     Kind.POISON: b'["broken", "worker"]',
     Kind.DELIVER: b"\x02value",
     Kind.DATA: b"chunk",
+    Kind.HOLD: b"\x01",
     Kind.DONE: b"reply",
     Kind.FAIL: b"how",
 }
