@@ -17,6 +17,7 @@ from csp import LinkLost as LinkLost
 
 from ._certificate import Certificate as Certificate
 from ._certificate import user_contexts as user_contexts
+from ._codec import EncodeFailed as EncodeFailed
 from ._counters import Counters as Counters
 from ._errors import HandshakeError as HandshakeError
 from ._errors import NameRefused as NameRefused

@@ -242,6 +242,14 @@ def connect(
 
     Raises NetworkError if nobody answers there, HandshakeError if the other side is none of ours,
     and what `serve` raises for its arguments.
+
+    >>> import trio
+    >>> async def main() -> None:
+    ...     async with serve(secret="a secret for this test", label="home") as home:
+    ...         async with connect(home.address, secret="a secret for this test") as node:
+    ...             print(node.status().links[0].peer)
+    >>> trio.run(main)
+    home
     """
     where = Address.parse(address)
     if where.port == 0 and not where.path:
