@@ -206,8 +206,14 @@ class Sender(End, abc.Sender[T_contra]):
     def offer(self, produce: Callable[[], T_contra], /) -> abc.Guard[Sender[T_contra], T_contra]:
         """An output guard: `produce()` makes the value once the partner is fixed.
 
-        It may not communicate; if it raises, the selection raises and nothing was sent.
+        It may not communicate; if it raises, the selection raises and nothing was sent.  Raises
+        RuntimeError if the home of the channel is another program, which alone orders its offers.
         """
+        if self._core.elsewhere:
+            raise RuntimeError(
+                f"no output guard on `{self._core.name}`: its home is another program, which alone "
+                f"orders the offers; share the channel here, or send in a process of its own"
+            )
         if not callable(produce):
             raise TypeError(f"offer takes a function that makes the value, not {produce!r}")
         return _guards.OnChannel(self, TAKE, produce)

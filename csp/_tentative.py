@@ -49,6 +49,7 @@ def take_over(end: Any, *, travelling: bool = False) -> Any:
     new = end._twin(TRAVELLING if travelling else None)
     end._leave(f"you gave this {end._what} of `{end._core.name}` to another program")
     new._core.detached = True
+    new._token = current_kernel().token()  # whoever acts for that program may use it
     return new
 
 
@@ -68,11 +69,11 @@ class _Elsewhere:
     def __init__(self, end: End, ended: Callable[[], object]) -> None:
         self.end: End = take_over(end)
         self.core: Core = self.end._core
-        self._ended = ended
-        self._over = False
-        self._notice = Selector()
+        self._ended: Callable[[], object] = ended
+        self._over: bool = False
+        self._notice: Selector = Selector()
         self._notice.enabled = 1
-        self._watch = Watch(self._notice, 1, end._side, UNTIL_END)
+        self._watch: Watch = Watch(self._notice, 1, end._side, UNTIL_END)
         self._notice.party = Standing(self._tell)
         self.core.watch(self._watch)
 
@@ -141,7 +142,8 @@ class Taker(_Elsewhere):
         ended: Callable[[], object],
         elsewhere: bool = False,
     ) -> None:
-        self._may, self._taken = may, taken
+        self._may: Callable[[], bool] = may
+        self._taken: Callable[[Item], object] = taken
         self._party: Standing | None = None
         super().__init__(end, ended)
         self.core.elsewhere = elsewhere
@@ -238,7 +240,7 @@ class Taker(_Elsewhere):
         """The link on which it was delivered is lost."""
         core, held = self.core, not item.tentative
         if core.answers is not None:
-            self._lose_call(item, item.attempts + (not held))
+            self._lose_call(item)
         elif held and item.extended:
             _lease.settle(core, item, give_back=True)
         elif held:
@@ -266,20 +268,22 @@ class Taker(_Elsewhere):
         current_kernel().wake_all(woken)
         return waits
 
-    def _lose_call(self, item: Item, attempts: int) -> None:
+    def _lose_call(self, item: Item) -> None:
+        if item.tentative:  # it may have begun: an attempt like any other
+            self._wake(self._keep, item, extended=False, answers=True)
         ticket: Ticket = item.value
         ticket.cancel = None
-        if ticket.cancelled or self.core.lost or attempts >= self.core.max_attempts:
+        core = self.core
+        if ticket.cancelled or core.lost or item.attempts >= core.max_attempts:
             ticket.answer(
                 error=DeliveryUnknown(
-                    f"the link was lost before the reply to a call on `{self.core.name}` came: "
-                    f"nobody knows whether it was served (attempt {attempts})"
+                    f"the link was lost before the reply to a call on `{core.name}` came: "
+                    f"nobody knows whether it was served (attempt {item.attempts})"
                 )
             )
-            _lease.settle(self.core, item, give_back=False)
+            _lease.settle(core, item, give_back=False)
         else:
-            item.attempts = attempts
-            _lease.settle(self.core, item, give_back=True)
+            _lease.settle(core, item, give_back=True)
 
 
 class Given(Standing):
@@ -291,7 +295,9 @@ class Given(Standing):
         self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
     ) -> None:
         super().__init__(told)
-        self.side, self.mode, self.value = SEND, mode, value
+        self.side: int = SEND
+        self.mode: int = mode
+        self.value: Any = value
         self.attempt: int = attempt
         self.last: bool = last
         self.kept: Item | None = None  # while somebody works on it
@@ -325,8 +331,8 @@ class Giver(_Elsewhere):
         lends: bool = False,
     ) -> None:
         super().__init__(end, ended)
-        self._told = told
-        self._mode = GIVEN if lends else TAKE
+        self._told: Callable[[Given, str, Any], object] = told
+        self._mode: int = GIVEN if lends else TAKE
         self.core.elsewhere = lends
         if wanted is not None:
             self.core.wanted = wanted

@@ -220,9 +220,12 @@ class Link:
         if early is not None:
             self._dispatch[type(early)](early)
 
-    def attached(self) -> int:
-        """How many remote ends hang on this link."""
-        return len(self.ports)
+    def retire_receivers(self) -> None:
+        """Nothing more is received here: what stands in line goes back to its home."""
+        for number, port in list(self.ports.items()):
+            if isinstance(port, Inlet) and not port.home:
+                self.connection.retire(number)
+        self.poke()
 
     # --- events of ports -------------------------------------------------------------------
 

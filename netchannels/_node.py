@@ -427,6 +427,7 @@ class Node:
             dialled=dialled,
             largest=terms.value_limit,
             credit=terms.send_credit,
+            grants=terms.receive_credit,
             heartbeat=terms.heartbeat / 1000,
             suspect=terms.suspect / 1000,
             lost=terms.lost / 1000,
@@ -467,7 +468,8 @@ class Node:
         return self._nursery
 
     async def _serve_status(self, calls: csp.Receiver[csp.Call[str, NodeStatus]]) -> None:
-        await calls.serve(lambda request: self.status())
+        with calls:
+            await calls.serve(lambda request: self.status())
 
     async def _watch_lag(self) -> None:
         while True:
@@ -481,6 +483,8 @@ class Node:
         for name in [name for name in self._shared if name != STATUS]:
             if name in self._shared:
                 self.unshare(name)
+        for link in self._links:
+            link.retire_receivers()
         with trio.move_on_after(self._drain):
             await self._drained()
         for link in self._links:

@@ -29,6 +29,7 @@ HANDSHAKE = 5.0  # seconds
 STRANGERS = 64  # connections without a finished handshake
 STRANGERS_OF_ADDRESS = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds between attempts to connect again
+REFUSALS = 5  # in a row, of a server that had let us in before
 DRAIN = 10.0
 
 AnySecret = Secret | str | bytes
@@ -208,17 +209,19 @@ class _Connecting(_Block):
         return node
 
     async def __aiter__(self) -> AsyncIterator[_Reconnected]:
-        pause = FIRST_PAUSE
+        pause, refusals = FIRST_PAUSE, 0
+        came_in = False  # once: the secret is right then
         while True:
             try:
                 node = await self.connected()
-            except (NetworkError, OSError) as error:
-                if isinstance(error, HandshakeError) and not _may_pass(error):
+            except NetworkError as error:
+                refusals = refusals + 1 if isinstance(error, HandshakeError) else 0
+                if refusals > (REFUSALS if came_in else 0):
                     raise
                 await trio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
-            pause = FIRST_PAUSE
+            pause, refusals, came_in = FIRST_PAUSE, 0, True
             block = _Reconnected(node)
             yield block
             if not block.came_off:
@@ -254,11 +257,6 @@ def _is_loss(error: BaseException) -> bool:
         parts: tuple[BaseException, ...] = cast(Any, error).exceptions
         return all(_is_loss(part) for part in parts)
     return isinstance(error, (csp.LinkLost, csp.DeliveryUnknown))
-
-
-def _may_pass(error: HandshakeError) -> bool:
-    """True if trying again may help: the server was full, slow, or is just starting."""
-    return "hung up" in str(error) or "did not finish" in str(error)
 
 
 def connect(

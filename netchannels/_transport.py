@@ -5,6 +5,7 @@ Nothing is decided here: bytes go from the stream to the link and back, and its 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import stat
@@ -17,6 +18,7 @@ import trio
 from ._errors import NetworkError
 from ._link import Link
 
+LOG = logging.getLogger("netchannels")
 READ = 256 * 1024
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 GRACE = 1.0  # seconds to write the last bytes
@@ -168,13 +170,22 @@ def remove_socket(path: str) -> None:
 async def carry(stream: trio.abc.Stream, link: Link, leftover: bytes = b"") -> None:
     """Serve a link over a stream until it is over, then close the stream."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_look_at_clock, link)
-        nursery.start_soon(_write, stream, link)
-        nursery.start_soon(_read, stream, link, leftover)
+        nursery.start_soon(_contained, link, _look_at_clock, link)
+        nursery.start_soon(_contained, link, _write, stream, link)
+        nursery.start_soon(_contained, link, _read, stream, link, leftover)
         await link.over.wait()
         nursery.cancel_scope.cancel()
     with trio.move_on_after(GRACE, shield=True):
         await trio.aclose_forcefully(stream)
+
+
+async def _contained(link: Link, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+    """A mistake of ours that a peer has found ends its link only, and is told in the log."""
+    try:
+        await work(*args)
+    except Exception:
+        LOG.exception("the link to %s is closed: an error in netchannels", link.label)
+        link.lose("an error in netchannels: see the log")
 
 
 async def _read(stream: trio.abc.Stream, link: Link, leftover: bytes) -> None:

@@ -15,6 +15,7 @@ from .._kernel import Scope as Scope
 from .._kernel import Waiting as Waiting
 from .._offer import Item as Item
 from .._offer import Party as Party
+from .._offer import Standing as Standing
 from .._offer import Watch as Watch
 from .._parking import TrioKernel as TrioKernel
 from .._parking import current_kernel as current_kernel

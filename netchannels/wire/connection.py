@@ -73,7 +73,8 @@ class Connection:
     """One link, as the program on one of its sides sees it.
 
     `dialled` is true on the side that has connected.  Sizes are bytes, times seconds of the clock
-    that the caller passes as `now`.
+    that the caller passes as `now`.  `credit` is how much this side may send ahead, `grants` how
+    much the other one may.
 
     >>> a, b = Connection(dialled=True), Connection(dialled=False)
     >>> port = a.open("jobs", receives=True, fingerprint=b"int")
@@ -92,6 +93,7 @@ class Connection:
         dialled: bool,
         largest: int = 1024 * 1024 + 64 * 1024,
         credit: int = 8 * 1024 * 1024,
+        grants: int = 8 * 1024 * 1024,
         heartbeat: float = 2.0,
         suspect: float = 5.0,
         lost: float = 10.0,
@@ -101,6 +103,7 @@ class Connection:
         self.ports: dict[int, Port] = {}
         self.largest: int = largest
         self.credit: int = credit
+        self.grants: int = grants
         self.over: bool = False
         self._parser = Parser()
         self._outbox = Outbox()
@@ -570,8 +573,8 @@ class Connection:
         size = TOTAL.unpack_from(body, 1)[0] if flags & MORE else len(body) - 1
         if size > self.largest:
             raise WireError(f"a value of {size:,} bytes, {self.largest:,} at most")
-        if port.tentative and self._kept + size >= self.credit and self._exceeds(size):
-            raise WireError(f"more bytes than the credit of the link, {self.credit:,}")
+        if port.tentative and self._kept + size >= self.grants and self._exceeds(size):
+            raise WireError(f"more bytes than the credit of the link, {self.grants:,}")
         self._paid()
         port.add(size)
         self._kept += size
@@ -590,7 +593,7 @@ class Connection:
         as there are ports may have been outside.
         """
         outside = sum(port.tentative > 0 and not port.sends for port in self.ports.values())
-        return self._kept + size - outside * self.largest >= self.credit
+        return self._kept + size - outside * self.largest >= self.grants
 
     def _paid(self) -> None:
         if self._idle > PAID:

@@ -98,6 +98,56 @@ def test_it_is_one_over_a_link_that_brings_single_bytes_late(make: str) -> None:
     trio.run(main)
 
 
+@pytest.mark.parametrize("make", MAKES)
+def test_it_is_one_in_a_process_that_holds_the_nodes(make: str) -> None:
+    async def main() -> None:
+        async with linked() as (home, there):
+            await check_channel(
+                getattr(Maker(home, there, 0, 0), make),
+                offers=make == "receiver_there",
+                instant=False,
+            )
+
+    csp.run(main)
+
+
+def test_an_output_guard_is_refused_where_the_home_is_another_program() -> None:
+    async def main() -> None:
+        async with linked() as (home, there):
+            tx, rx = await Maker(home, there, 0, 0).sender_there()
+            with tx, rx, pytest.raises(RuntimeError, match="its home is another program"):
+                tx.offer(lambda: 1)
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("first", ["home", "there"])
+def test_two_alternations_that_offer_to_each_other_over_a_link_meet(first: str) -> None:
+    async def side(node: Any, out: csp.Channel[int], name: str, told: list[str]) -> None:
+        receiver = await node.receiver(name, int)
+        with out.sender() as tx, receiver as rx:
+            with csp.Alternation(tx.offer(lambda: 1), rx) as alternation:
+                for _ in range(100):
+                    told.append("sent" if (await alternation.select()).guard is tx else "received")
+
+    async def main() -> None:
+        async with linked() as (home, there):
+            one, two = csp.Channel(int, name="one"), csp.Channel(int, name="two")
+            home.share("one", one.receiver())
+            there.share("two", two.receiver())
+            here: list[str] = []
+            far: list[str] = []
+            sides = [(home, one, "two", here), (there, two, "one", far)]
+            with trio.fail_after(20):
+                async with trio.open_nursery() as nursery:
+                    for each in sides if first == "home" else reversed(sides):
+                        nursery.start_soon(side, *each)
+            opposite = {"sent": "received", "received": "sent"}
+            assert here == [opposite[what] for what in far]
+
+    trio.run(main)
+
+
 @asynccontextmanager
 async def over(kind: str) -> AsyncGenerator[tuple[Any, Any]]:
     """A home and a node that has connected to it."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any
 
-from csp.lowlevel import PARK, PARKED, Holder, Kernel, Party, Waiting, install
+from csp.lowlevel import PARK, PARKED, Holder, Kernel, Party, Standing, Waiting, install
 
 STEP = object()  # what a coroutine yields where others may go first
 JOIN = object()  # what a coroutine yields while it waits for its children
@@ -32,16 +32,20 @@ class Stuck(Exception):
 class Fiber:
     """One coroutine of the network."""
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], context: Context) -> None:
-        self.coro, self.context = coro, context
+    def __init__(
+        self, coro: Coroutine[Any, Any, Any], context: Context, *, serves: bool = False
+    ) -> None:
+        self.coro, self.context, self.serves = coro, context, serves
         self.children: list[Fiber] = []
         self.waits: object = None
         self.done = False
 
     def may_go(self) -> bool:
-        """True unless it waits for an offer or for its children."""
+        """True unless it waits for an offer, for its children, or for what it said."""
         if self.waits is JOIN:
             return all(child.done for child in self.children)
+        if callable(self.waits):
+            return bool(self.waits())
         return not self.done and self.waits is not PARKED
 
 
@@ -77,7 +81,7 @@ class Explorer(Kernel):
         install(self)
         try:
             self.start(root())
-            while not all(fiber.done for fiber in self.fibers):
+            while not all(fiber.done or fiber.serves for fiber in self.fibers):
                 ready = [fiber for fiber in self.fibers if fiber.may_go()]
                 if not ready:
                     raise Stuck
@@ -97,9 +101,9 @@ class Explorer(Kernel):
         self.depth += 1
         return choice
 
-    def start(self, coro: Coroutine[Any, Any, Any]) -> Fiber:
-        """One more coroutine."""
-        fiber = Fiber(coro, copy_context())
+    def start(self, coro: Coroutine[Any, Any, Any], *, serves: bool = False) -> Fiber:
+        """One more coroutine; the run does not wait for one that `serves`."""
+        fiber = Fiber(coro, copy_context(), serves=serves)
         self.fibers.append(fiber)
         return fiber
 
@@ -132,8 +136,11 @@ class Explorer(Kernel):
         await PARK
 
     def wake(self, party: Party) -> None:
-        assert isinstance(party, OfFiber)
-        party.fiber.waits = None
+        if isinstance(party, Standing):
+            party.told(party)
+        else:
+            assert isinstance(party, OfFiber)
+            party.fiber.waits = None
 
     def produce_for(self, party: Party, produce: Callable[[], Any]) -> Any:
         assert isinstance(party, OfFiber)

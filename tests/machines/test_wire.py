@@ -78,7 +78,12 @@ class Link(RuleBasedStateMachine):
     def connect(self, credit: int) -> None:
         def make(dialled: bool) -> Connection:
             return Connection(
-                dialled=dialled, credit=credit, largest=LARGEST, suspect=1e9, lost=1e9
+                dialled=dialled,
+                credit=credit,
+                grants=credit,
+                largest=LARGEST,
+                suspect=1e9,
+                lost=1e9,
             )
 
         self.sides = [make(True), make(False)]

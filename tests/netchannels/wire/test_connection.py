@@ -344,7 +344,7 @@ def fill(sender: Connection, port: int) -> int:
 
 
 def test_the_credit_of_the_link_stops_a_port_until_something_is_answered() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     assert sender.credit_left() == 1000
     sender.deliver(1, bytes(500))
     assert sender.credit_left() == 500
@@ -361,7 +361,7 @@ def test_the_credit_of_the_link_stops_a_port_until_something_is_answered() -> No
 
 
 def test_each_port_has_one_value_outside_the_credit() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     other = more(sender, receiver, wants=100)
     assert fill(sender, 1) == 2
     assert fill(sender, other) == 1
@@ -377,7 +377,7 @@ def test_each_port_has_one_value_outside_the_credit() -> None:
 
 def test_a_value_in_work_does_not_stop_the_next_one_of_its_port() -> None:
     """Or ports would wait for each other: what is held may take long."""
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     other = more(sender, receiver, wants=100)
     sender.deliver(other, bytes(500))
     shake(sender, receiver)
@@ -392,7 +392,7 @@ def test_a_value_in_work_does_not_stop_the_next_one_of_its_port() -> None:
 
 
 def test_ports_are_told_of_credit_in_the_order_in_which_they_starved() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     others = [more(sender, receiver, wants=100) for _ in range(20)]
     assert fill(sender, 1) == 2
     for port in others:
@@ -412,7 +412,7 @@ def test_ports_are_told_of_credit_in_the_order_in_which_they_starved() -> None:
 
 def test_a_value_that_overtakes_others_does_not_use_up_their_credit() -> None:
     """The credit was counted in the order of `deliver`, not in the one of arrival."""
-    sender, receiver = opened(wants=9, credit=4 * CHUNK)
+    sender, receiver = opened(wants=9, credit=4 * CHUNK, grants=4 * CHUNK)
     other = more(sender, receiver, wants=9)
     sender.deliver(1, bytes(3 * CHUNK))
     sender.deliver(1, bytes(CHUNK))  # waits behind the chunks
@@ -424,7 +424,7 @@ def test_a_value_that_overtakes_others_does_not_use_up_their_credit() -> None:
 
 
 def test_more_than_the_credit_is_a_breach() -> None:
-    sender, receiver = opened(wants=100, credit=1000, largest=500)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000, largest=500)
     sender.credit = 10_000
     fill(sender, 1)
     shake(sender, receiver)
@@ -476,7 +476,7 @@ def test_a_port_is_over_on_both_sides_with_its_last_answer() -> None:
 
 
 def test_a_port_that_ends_is_not_told_of_credit() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     other = more(sender, receiver, wants=100)
     assert fill(sender, other) == 2
     assert fill(sender, 1) == 1
@@ -495,7 +495,7 @@ def test_a_port_that_ends_is_not_told_of_credit() -> None:
 
 
 def test_a_starved_port_that_is_over_is_forgotten_at_once() -> None:
-    sender, receiver = opened(wants=100, credit=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000)
     other = more(sender, receiver, wants=100)
     assert fill(sender, 1) == 2
     assert fill(sender, other) == 1

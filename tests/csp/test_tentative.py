@@ -1,0 +1,650 @@
+"""Offers of somebody elsewhere: what a Taker takes and a Giver brings, and what they hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+import csp
+from csp import Alternation, Call, Channel, DeliveryUnknown, EndClosed, LinkLost, Timeout
+from csp.lowlevel import Given, Giver, Item, Taker, is_elsewhere, same_channel, take_over
+
+
+class There:
+    """Somebody elsewhere who receives: takes while `open`, and answers when a test says so."""
+
+    def __init__(self, channel: Channel[Any], *, room: int = 1, elsewhere: bool = False) -> None:
+        self.room = room
+        self.items: list[Item] = []
+        self.ended = 0
+        self.taker = Taker(
+            channel.receiver(),
+            may=lambda: self.room > 0,
+            taken=self._take,
+            ended=self._end,
+            elsewhere=elsewhere,
+        )
+        self.taker.ask()
+
+    def _take(self, item: Item) -> None:
+        self.room -= 1
+        item.ask_back = lambda: None
+        self.items.append(item)
+
+    def _end(self) -> None:
+        self.ended += 1
+
+    def want(self) -> None:
+        self.room += 1
+        self.taker.ask()
+
+
+class Brought:
+    """Somebody elsewhere who sends: remembers what it hears."""
+
+    def __init__(self, channel: Channel[Any], *, lends: bool = False) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        self.ended = 0
+        self.wanted: list[bool] = []
+        self.giver = Giver(
+            channel.sender(),
+            told=lambda given, answer, detail: self.heard.append((answer, detail)),
+            ended=self._end,
+            wanted=self.wanted.append,
+            lends=lends,
+        )
+
+    def _end(self) -> None:
+        self.ended += 1
+
+    def give(
+        self, value: Any, *, stand: bool = True, attempt: int = 0, last: bool = False
+    ) -> Given:
+        given = self.giver.prepare(value, attempt=attempt, last=last)
+        self.giver.give(given, stand=stand)
+        return given
+
+    def answers(self) -> list[str]:
+        return [answer for answer, _ in self.heard]
+
+
+def numbers(buffer: float = 0, **options: Any) -> Channel[int]:
+    return Channel(int, name="numbers", buffer=buffer, **options)
+
+
+def run(test: Callable[[], Any]) -> Callable[[], None]:
+    """Run an async test with csp, whose warnings and reports apply."""
+
+    def wrapped() -> None:
+        trio.run(test)
+
+    wrapped.__name__ = test.__name__
+    wrapped.__doc__ = test.__doc__
+    return wrapped
+
+
+# --- a taker -----------------------------------------------------------------------------------
+
+
+@run
+async def test_a_sender_waits_until_the_taker_has_accepted() -> None:
+    channel, story = numbers(), []
+    there = There(channel)
+    with channel.sender() as tx:
+
+        async def send() -> None:
+            await tx.send(1)
+            story.append("sent")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            assert not story
+            assert there.items[0].value == 1
+            there.taker.accept(there.items[0])
+    assert story == ["sent"]
+    there.taker.close()
+
+
+@run
+async def test_a_released_value_goes_to_the_next_receiver() -> None:
+    channel, got = numbers(), []
+    there = There(channel)
+    with channel.sender() as tx, channel.receiver() as rx:
+
+        async def receive() -> None:
+            got.append(await rx.receive())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tx.send, 1)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(receive)
+            await wait_all_tasks_blocked()
+            assert not got
+            there.taker.release(there.items[0])
+    assert got == [1]
+    there.taker.close()
+
+
+@run
+async def test_a_cancelled_sender_waits_for_the_answer_and_was_not_sent_if_it_is_released() -> None:
+    channel, asked, story = numbers(), [], []
+    there = There(channel)
+    with channel.sender() as tx:
+
+        async def send() -> None:
+            with trio.CancelScope() as scope:
+                scopes.append(scope)
+                await tx.send(1)
+            story.append("cancelled" if scope.cancelled_caught else "sent")
+
+        scopes: list[trio.CancelScope] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            there.items[0].ask_back = lambda: asked.append(1)
+            scopes[0].cancel()
+            await wait_all_tasks_blocked()
+            assert (asked, story) == ([1], [])
+            there.taker.release(there.items[0])
+    assert story == ["cancelled"]
+    there.taker.close()
+
+
+@run
+async def test_a_cancelled_sender_has_sent_if_the_value_was_taken_meanwhile() -> None:
+    channel, story = numbers(), []
+    there = There(channel)
+    with channel.sender() as tx:
+
+        async def send() -> None:
+            with trio.CancelScope() as scope:
+                scopes.append(scope)
+                await tx.send(1)
+                story.append("sent")
+
+        scopes: list[trio.CancelScope] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            scopes[0].cancel()
+            await wait_all_tasks_blocked()
+            there.taker.accept(there.items[0])
+    assert story == ["sent"]
+    there.taker.close()
+
+
+@run
+async def test_a_sender_whose_taker_is_lost_before_the_answer_knows_that_it_does_not_know() -> None:
+    channel = numbers()
+    there = There(channel)
+    with channel.sender() as tx:
+        async with trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                with pytest.raises(DeliveryUnknown, match="numbers"):
+                    await tx.send(1)
+
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            there.taker.lose(there.items[0])
+    there.taker.close()
+
+
+@run
+async def test_a_buffered_value_that_is_lost_unanswered_goes_to_the_front() -> None:
+    channel = numbers(buffer=3)
+    with channel.sender() as tx, channel.receiver() as rx:
+        for number in range(3):
+            await tx.send(number)
+        there = There(channel)
+        there.taker.lose(there.items[0])
+        assert [rx.receive_nowait() for _ in range(3)] == [0, 1, 2]
+    there.taker.close()
+
+
+@run
+async def test_a_leased_value_that_is_lost_counts_as_an_attempt() -> None:
+    channel = numbers(buffer=1)
+    with channel.sender() as tx, channel.receiver() as rx:
+        await tx.send(7)
+        there = There(channel)
+        there.taker.keep(there.items[0], extended=False, cancel=lambda: None)
+        there.taker.lose(there.items[0])
+        async with rx.lease() as job:
+            assert (job.value, job.attempt) == (7, 2)
+    there.taker.close()
+
+
+@run
+async def test_a_value_that_failed_too_often_elsewhere_goes_to_failed() -> None:
+    channel = numbers(buffer=1, max_attempts=1)
+    with channel.sender() as tx, channel.failed.receiver() as failed:
+        await tx.send(7)
+        there = There(channel)
+        there.taker.keep(there.items[0], extended=False, cancel=lambda: None)
+        there.taker.fail(there.items[0], ValueError("no"))
+        value, attempts, errors = await failed.receive()
+        assert (value, attempts, repr(errors[0])) == (7, 1, "ValueError('no')")
+    there.taker.close()
+
+
+@run
+async def test_a_value_given_back_untried_counts_no_attempt() -> None:
+    channel = numbers(buffer=1)
+    with channel.sender() as tx, channel.receiver() as rx:
+        await tx.send(7)
+        there = There(channel)
+        there.taker.keep(there.items[0], extended=False, cancel=lambda: None)
+        there.taker.give_back(there.items[0])
+        async with rx.lease() as job:
+            assert job.attempt == 1
+    there.taker.close()
+
+
+@run
+async def test_the_sender_of_an_extended_rendezvous_waits_until_the_work_is_done() -> None:
+    channel, story = numbers(), []
+    there = There(channel)
+    with channel.sender() as tx:
+
+        async def send() -> None:
+            await tx.send(1)
+            story.append("sent")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            there.taker.keep(there.items[0], extended=True, cancel=lambda: None)
+            await wait_all_tasks_blocked()
+            assert not story
+            there.taker.done(there.items[0])
+    assert story == ["sent"]
+    there.taker.close()
+
+
+@run
+async def test_a_value_that_cannot_travel_is_its_senders_error() -> None:
+    channel = numbers()
+    there = There(channel)
+    with channel.sender() as tx:
+        async with trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                with pytest.raises(ValueError, match="too large"):
+                    await tx.send(1)
+
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            there.taker.refuse(there.items[0], ValueError("too large"))
+    there.taker.close()
+
+
+@run
+async def test_send_nowait_never_meets_a_taker_that_has_to_be_asked() -> None:
+    channel = numbers()
+    there = There(channel)
+    with channel.sender() as tx, pytest.raises(trio.WouldBlock):
+        tx.send_nowait(1)
+    assert not there.items
+    there.taker.close()
+
+
+@run
+async def test_a_taker_hears_once_that_the_channel_has_ended() -> None:
+    channel = numbers()
+    there = There(channel)
+    channel.sender().close()
+    assert (there.ended, there.taker.outcome) == (1, "ended")
+    there.taker.close()
+    assert there.ended == 1
+
+
+@run
+async def test_the_end_of_a_taker_is_one_of_the_channels_ends() -> None:
+    channel = numbers()
+    there = There(channel)
+    with channel.sender() as tx:
+        there.taker.close(ValueError("it broke"))
+        with pytest.raises(csp.Abandoned, match="it broke"):
+            await tx.send(1)
+
+
+@run
+async def test_after_a_severed_link_every_operation_raises_link_lost() -> None:
+    channel = numbers()
+    there = There(channel, elsewhere=True)
+    with channel.sender() as tx:
+        there.taker.sever("the cable was cut")
+        with pytest.raises(LinkLost, match="the cable was cut") as caught:
+            await tx.send(1)
+        assert caught.value.delivered is False
+        with pytest.raises(LinkLost):
+            tx.send_nowait(1)
+
+
+# --- calls -------------------------------------------------------------------------------------
+
+
+def squares(max_attempts: float) -> Channel[Call[int, int]]:
+    return Channel(Call[int, int], name="squares", max_attempts=max_attempts)
+
+
+@run
+async def test_the_reply_from_elsewhere_is_the_callers() -> None:
+    channel, got = squares(1), []
+    there = There(channel)
+    with channel.sender() as tx:
+
+        async def ask() -> None:
+            got.append(await tx.call(3))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            there.taker.keep(there.items[0], extended=False, cancel=lambda: None)
+            await wait_all_tasks_blocked()
+            there.taker.done(there.items[0], 9)
+    assert got == [9]
+    there.taker.close()
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_lost_call_is_tried_again_as_often_as_it_may_and_then_unknown(held: bool) -> None:
+    async def main() -> None:
+        channel = squares(2)
+        there = There(channel)
+        with channel.sender() as tx:
+
+            async def ask() -> None:
+                with pytest.raises(DeliveryUnknown, match="attempt 2"):
+                    await tx.call(3)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask)
+                for attempt in range(2):
+                    await wait_all_tasks_blocked()
+                    item = there.items[attempt]
+                    if held:
+                        there.taker.keep(item, extended=False, cancel=lambda: None)
+                    there.taker.lose(item)
+                    there.want()
+        there.taker.close()
+
+    trio.run(main)
+
+
+@run
+async def test_a_cancelled_caller_asks_for_the_end_of_the_work() -> None:
+    channel, asked = squares(1), []
+    there = There(channel)
+    with channel.sender() as tx:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tx.call, 3)
+            await wait_all_tasks_blocked()
+            item = there.items[0]
+            there.taker.keep(item, extended=False, cancel=lambda: asked.append(1))
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert asked == [1]
+        there.taker.fail(item, csp.CallFailed("cancelled"))
+    there.taker.close()
+
+
+# --- a giver -----------------------------------------------------------------------------------
+
+
+@run
+async def test_a_given_value_is_accepted_when_somebody_takes_it() -> None:
+    channel = numbers()
+    there = Brought(channel)
+    there.give(1)
+    assert not there.heard
+    with channel.receiver() as rx:
+        assert await rx.receive() == 1
+    assert there.answers() == ["accept"]
+
+
+@run
+async def test_a_value_that_may_not_stand_is_released_if_nobody_waits() -> None:
+    channel = numbers()
+    there = Brought(channel)
+    there.give(1, stand=False)
+    assert there.answers() == ["release"]
+    there.giver.close()
+
+
+@run
+async def test_a_giver_hears_of_receivers_that_wait_and_of_those_that_only_look() -> None:
+    channel = numbers()
+    there = Brought(channel)
+    with channel.receiver() as rx:
+        with pytest.raises(trio.WouldBlock):
+            rx.receive_nowait()
+        assert there.wanted == [True]
+        await Alternation(rx, Timeout(0)).select()
+        with trio.move_on_after(0):
+            await rx.receive()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(rx.receive)
+            await wait_all_tasks_blocked()
+            assert there.wanted[-1] is False
+            assert there.giver.demand() == 1
+            there.give(5, stand=False)
+    assert there.answers() == ["accept"]
+
+
+@run
+async def test_a_lent_value_that_is_leased_is_answered_by_the_end_of_the_lease() -> None:
+    channel = numbers(max_attempts=10)
+    there = Brought(channel, lends=True)
+    with channel.receiver() as rx:
+        there.give(1, attempt=2)
+        async with rx.lease() as job:
+            assert job.attempt == 2
+            assert there.heard == [("hold", False)]
+        assert there.answers() == ["hold", "done"]
+        there.give(2)
+        async with rx.lease():
+            raise ValueError("no")
+        assert there.answers()[2:] == ["hold", "fail"]
+        assert repr(there.heard[-1][1]) == "ValueError('no')"
+        there.give(3)
+        with trio.CancelScope() as scope:
+            async with rx.lease():
+                scope.cancel()
+                await trio.lowlevel.checkpoint()
+        assert there.answers()[4:] == ["hold", "return"]
+
+
+@run
+async def test_the_last_attempt_of_a_lent_value_fails_in_its_holder() -> None:
+    channel = numbers(max_attempts=10)
+    there = Brought(channel, lends=True)
+    with channel.receiver() as rx:
+        there.give(1, attempt=3, last=True)
+        with pytest.raises(csp.LeaseFailed):
+            async with rx.lease():
+                raise ValueError("no")
+    assert there.answers() == ["hold", "fail"]
+
+
+@run
+async def test_a_value_that_is_not_lent_belongs_to_the_channel_once_it_is_leased() -> None:
+    channel = numbers()
+    there = Brought(channel)
+    with channel.receiver() as rx:
+        there.give(1)
+        async with rx.lease():
+            assert there.answers() == ["accept"]
+            raise ValueError("no")
+        async with rx.lease() as job:
+            assert (job.value, job.attempt) == (1, 2)
+    assert there.answers() == ["accept"]
+
+
+@run
+async def test_a_value_is_taken_back_only_while_it_stands() -> None:
+    channel = numbers()
+    there = Brought(channel)
+    given = there.give(1)
+    there.giver.take_back(given)
+    assert there.answers() == ["release"]
+    with channel.receiver() as rx:
+        given = there.give(2)
+        assert await rx.receive() == 2
+        there.giver.take_back(given)
+    assert there.answers() == ["release", "accept"]
+
+
+@run
+async def test_a_given_call_is_held_until_it_is_answered() -> None:
+    channel = squares(1)
+    there = Brought(channel)
+    with channel.receiver() as rx:
+        there.give(3)
+        async with rx.accept() as call:
+            assert there.answers() == ["hold"]
+            call.reply(call.request**2)
+        assert there.heard[1:] == [("done", 9)]
+        there.give(3)
+        async with rx.accept():
+            raise ValueError("no")
+        assert there.answers()[2:] == ["hold", "fail"]
+        assert str(there.heard[-1][1]) == "ValueError: no"
+
+
+@run
+async def test_a_cancelled_call_ends_the_block_of_its_server_and_is_answered_at_once() -> None:
+    channel = squares(1)
+    there = Brought(channel)
+    with channel.receiver() as rx:
+        given = there.give(3)
+        async with rx.accept() as call:
+            there.giver.cancel(given)
+            assert there.answers() == ["hold", "fail"]
+            await trio.sleep_forever()
+        assert call is not None
+    assert there.answers() == ["hold", "fail"]
+
+
+@run
+async def test_who_works_on_a_lent_value_may_know_that_its_link_is_lost() -> None:
+    channel = numbers()
+    there = Brought(channel, lends=True)
+    with channel.receiver() as rx:
+        given = there.give(1)
+        async with rx.lease() as job:
+            lost = job.lost
+            assert not lost.is_set()
+            there.giver.lose(given)
+            assert lost.is_set()
+    assert there.answers() == ["hold"]
+
+
+@run
+async def test_a_giver_and_a_taker_meet_through_the_channel_between_them() -> None:
+    channel = numbers()
+    there, back = There(channel), Brought(channel)
+    back.give(1)
+    assert there.items[0].tentative
+    assert not back.heard
+    there.taker.release(there.items[0])
+    assert not back.heard  # it stands again
+    there.want()
+    there.taker.accept(there.items[1])
+    assert back.answers() == ["accept"]
+    there.taker.close()
+    back.giver.close()
+
+
+@run
+async def test_a_value_passed_on_is_asked_back_where_it_was_passed_to() -> None:
+    channel, asked = numbers(), []
+    there, back = There(channel), Brought(channel)
+    given = back.give(1)
+    there.items[0].ask_back = lambda: asked.append(1)
+    back.giver.take_back(given)
+    assert (asked, back.heard) == ([1], [])
+    there.taker.release(there.items[0])
+    assert back.answers() == ["release"]
+    there.taker.close()
+    back.giver.close()
+
+
+# --- ends --------------------------------------------------------------------------------------
+
+
+@run
+async def test_an_end_that_was_taken_over_is_nobodys() -> None:
+    channel = numbers()
+    tx = channel.sender()
+    taken = take_over(tx)
+    with pytest.raises(EndClosed, match="another program"):
+        await tx.send(1)
+    assert same_channel(taken, tx)
+    assert not same_channel(taken, numbers().sender())
+    assert not is_elsewhere(taken)
+    taken.close()
+
+
+@run
+async def test_an_end_knows_that_its_home_is_elsewhere() -> None:
+    channel = numbers()
+    there = Brought(channel, lends=True)
+    with channel.receiver() as rx:
+        assert is_elsewhere(rx)
+    there.giver.close()
+
+
+@run
+async def test_an_alternation_that_waits_for_an_answer_is_deciding() -> None:
+    out, inp = numbers(), numbers()
+    there, back = There(out), Brought(inp)
+    with out.sender() as tx, inp.receiver() as rx:
+        chosen = []
+
+        async def select() -> None:
+            with Alternation(tx.offer(lambda: 1), rx) as alternation:
+                chosen.append(await alternation.select())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(select)
+            await wait_all_tasks_blocked()
+            assert back.giver.is_deciding()
+            back.give(2, stand=False)
+            assert back.answers() == ["release"]  # it is no offer meanwhile
+            there.taker.release(there.items[0])
+            await wait_all_tasks_blocked()
+            assert not back.giver.is_deciding()
+            back.give(3, stand=False)
+        assert (chosen[0].guard, chosen[0].value) == (rx, 3)
+    there.taker.close()
+    back.giver.close()
+
+
+@run
+async def test_a_value_made_for_an_offer_and_not_taken_is_the_next_one_offered() -> None:
+    channel = numbers()
+    there = There(channel)
+    made = iter(range(10))
+    with channel.sender() as tx, channel.receiver() as rx:
+        got = []
+
+        async def select() -> None:
+            with Alternation(tx.offer(lambda: next(made))) as alternation:
+                got.append((await alternation.select()).value)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(select)
+            await wait_all_tasks_blocked()
+            assert there.items[0].value == 0
+            there.taker.release(there.items[0])
+            await wait_all_tasks_blocked()
+            assert await rx.receive() == 0
+        assert got == [0]
+    there.taker.close()
