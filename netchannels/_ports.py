@@ -198,7 +198,7 @@ class Outlet:
             self.taker.close()
         for item in reversed(items.values()):
             if item is not None:
-                self.link.counters.unknown += item.tentative and item.sender is not None
+                self.link.counters.unknown += item.tentative
                 self.taker.lose(item)
 
 
