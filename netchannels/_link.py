@@ -227,6 +227,11 @@ class Link:
                 self.connection.retire(number)
         self.poke()
 
+    def counters_of(self, number: int) -> Counters:
+        """What a port counts with: the built-in ones with their own, so that looking is not seen."""
+        port = self.connection.ports.get(number)
+        return Counters() if port is not None and port.name.startswith("@") else self.counters
+
     # --- events of ports -------------------------------------------------------------------
 
     def _inlet(self, event: Any) -> Inlet:
