@@ -102,7 +102,9 @@ class Tale:
 Scenario = Callable[[Tale, trio.Nursery], Awaitable[None]]
 
 
-async def shared_receiver(tale: Tale, channel: csp.Channel[Any], kind: Any = int, **options: Any) -> Any:
+async def shared_receiver(
+    tale: Tale, channel: csp.Channel[Any], kind: Any = int, **options: Any
+) -> Any:
     """The receiver there, or None if the link was cut before it was agreed on."""
     tale.home.share("it", channel.receiver())
     try:
