@@ -25,6 +25,7 @@ from ._passage import Passage
 from ._ports import Inlet, Outlet
 from .wire import Connection, events
 
+LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
 UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
@@ -162,8 +163,9 @@ class Link:
 
     def dispatch(self) -> None:
         """Hand out what has happened."""
-        for event in self.connection.events():
-            self._dispatch[type(event)](event)
+        while happened := self.connection.events():
+            for event in happened:
+                self._dispatch[type(event)](event)
         self._forget_closed()
         self.poke()
 
@@ -235,6 +237,11 @@ class Link:
                 self.connection.retire(number)
         self.poke()
 
+    def counters_of(self, number: int) -> Counters:
+        """What a port counts with: the built-in ones with their own, so that looking is not seen."""
+        port = self.connection.ports.get(number)
+        return Counters() if port is not None and port.name.startswith("@") else self.counters
+
     # --- events of ports -------------------------------------------------------------------
 
     def _inlet(self, event: Any) -> Inlet:
@@ -274,7 +281,7 @@ class Link:
         if event.receives:
             port = Outlet(self, number, end, passage, home=True)
         else:
-            window = WINDOW if buffer == math.inf else max(WINDOW, int(buffer))
+            window = max(WINDOW, int(min(buffer, LARGEST_WINDOW)))
             port = Inlet(self, number, end, passage, home=True, prefetch=window)
         self.ports[number] = port
         port.start()
