@@ -269,6 +269,7 @@ class Inlet:
             lacking = self.prefetch - port.wants - self.standing
             if lacking > 0 and (lacking * 2 >= self.prefetch or not port.wants):
                 self.link.connection.want(self.number, lacking)
+                self.link.poke()
 
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
@@ -279,6 +280,8 @@ class Inlet:
             self.standing -= 1
         if id is None or port is None or id not in port.values:
             return
+        if answer == "release" and self.giver.outcome is not None:
+            return  # nobody receives any more: retiring releases all that stand, in order
         if answer == "accept":
             connection.accept(number, id)
         elif answer == "hold":

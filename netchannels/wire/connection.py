@@ -318,7 +318,7 @@ class Connection:
         port.said = True
         if not port.sends:
             arriving = port.arriving.id if port.arriving is not None else 0
-            for id, value in list(port.values.items()):
+            for id, value in reversed(list(port.values.items())):  # each goes to the front
                 if value.fate is not Fate.HELD and id != arriving:
                     self.release(number, id)
         self._close_if_over(port)

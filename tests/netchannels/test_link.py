@@ -143,25 +143,22 @@ async def test_an_end_travels_in_a_value_and_works_there() -> None:
             await heard.receive()
 
 
-async def test_an_end_that_is_lost_on_its_way_retires() -> None:
+async def test_an_end_that_has_travelled_retires_when_its_link_is_lost() -> None:
     streams = faulty_pair()
     async with linked(streams) as (home, there):
         ends: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="ends", buffer=1)
         home.share("ends", ends.receiver())
         takes = await there.receiver("ends", csp.Sender[str])
         words = csp.Channel(str, name="words")
-
-        async def give() -> None:
-            with ends.sender() as sender:
-                await sender.send(words.sender())
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(give)
-            travelled = await takes.receive()
+        with ends.sender() as sender:
+            await sender.send(words.sender())
+        travelled = await takes.receive()
+        await there.names()  # a round trip: its port is open
         streams[0].cut()
         with words.receiver() as heard, pytest.raises(csp.EndOfChannel):
             await heard.receive()
-        travelled.close()
+        with pytest.raises(csp.LinkLost):
+            await travelled.send("hello")
 
 
 async def test_an_end_is_not_relayed_to_a_third_program() -> None:

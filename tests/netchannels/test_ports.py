@@ -16,12 +16,15 @@ from netchannels.testing import faulty_pair, linked
 pytestmark = pytest.mark.trio
 
 
-async def receiver_there(home: Node, there: Node, prefetch: int = 0, **options: Any) -> Any:
-    """A sender at the home, a receiver at the other node."""
+async def receiver_there(
+    home: Node, there: Node, prefetch: int = 0, stays: bool = False, **options: Any
+) -> Any:
+    """A sender at the home, a receiver at the other node; `stays`: it is shared further on."""
     numbers = csp.Channel(int, name="numbers", **options)
     home.share("numbers", numbers.receiver())
     receiver = await there.receiver("numbers", int, prefetch=prefetch)
-    home.unshare("numbers")
+    if not stays:
+        home.unshare("numbers")
     return numbers.sender(), receiver, numbers
 
 
@@ -126,7 +129,9 @@ async def test_an_end_that_left_with_a_cause_says_so_on_the_other_side(make: Any
 
 async def test_prefetched_values_wait_there_and_are_the_homes_until_taken() -> None:
     async with linked() as (home, there):
-        sender, receiver, numbers = await receiver_there(home, there, prefetch=3, buffer=5)
+        sender, receiver, numbers = await receiver_there(
+            home, there, prefetch=3, buffer=5, stays=True
+        )
         for number in range(5):
             await sender.send(number)
         await wait_all_tasks_blocked(0.01)
@@ -285,7 +290,7 @@ async def test_a_remote_end_raises_link_lost_when_its_link_is_gone() -> None:
 async def test_a_leased_value_goes_to_the_next_holder_when_its_link_is_lost() -> None:
     streams = faulty_pair()
     async with linked(streams) as (home, there):
-        sender, receiver, numbers = await receiver_there(home, there, buffer=1)
+        sender, receiver, numbers = await receiver_there(home, there, buffer=1, stays=True)
         await sender.send(7)
         async with receiver.lease() as job:
             await cut(home, streams)
@@ -297,7 +302,7 @@ async def test_a_leased_value_goes_to_the_next_holder_when_its_link_is_lost() ->
 async def test_a_prefetched_value_nobody_has_taken_is_not_lost_with_the_link() -> None:
     streams = faulty_pair()
     async with linked(streams) as (home, there):
-        sender, _receiver, numbers = await receiver_there(home, there, prefetch=2, buffer=2)
+        sender, _receiver, numbers = await receiver_there(home, there, 2, buffer=2, stays=True)
         await sender.send(1)
         await sender.send(2)
         await wait_all_tasks_blocked(0.01)
@@ -310,7 +315,7 @@ async def test_a_prefetched_value_nobody_has_taken_is_not_lost_with_the_link() -
 async def test_a_sender_whose_value_was_under_way_is_told_that_nobody_knows() -> None:
     streams = faulty_pair()
     async with linked(streams) as (home, there):
-        sender, receiver, _ = await receiver_there(home, there)
+        sender, receiver, _ = await receiver_there(home, there, prefetch=1)
         outcome: list[BaseException] = []
 
         async def send() -> None:

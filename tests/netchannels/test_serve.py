@@ -26,7 +26,7 @@ ROLES = {"worker": "a secret for workers", "admin": "another one for admins"}
     ("options", "error", "match"),
     [
         ({"secret": "short"}, SecretError, "16 characters"),
-        ({"plain": True, "address": "0.0.0.0:0"}, NetworkError, "plain=True is for loopback"),
+        ({"plain": True, "address": "0.0.0.0:5000"}, NetworkError, "plain=True is for loopback"),
         ({"address": "nowhere"}, ValueError, "HOST:PORT"),
         ({"heartbeat": -1}, ValueError, "0 or more seconds"),
         ({"lost": math.inf}, ValueError, "0 or more seconds"),
