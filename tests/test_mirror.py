@@ -22,6 +22,8 @@ TESTED_ELSEWHERE = {
         "linked": "tests/netchannels/test_testing.py",
         "wire": "a door: its files have a test each",
         "events": "records only",
+        "ping": "tests/netchannels/test_cli.py",
+        "text": "tests/netchannels/test_cli.py",
     },
 }
 ABOUT_SEVERAL = {
@@ -30,7 +32,9 @@ ABOUT_SEVERAL = {
         "work": "leases, calls and extended rendezvous side by side",
     },
     "netchannels": {
+        "cancels": "operations over a link, cancelled at every step",
         "cuts": "a link cut after every byte",
+        "frozen": "programs that stand still, and those that are busy",
         "hostile": "peers that break every rule",
         "kill": "programs that are killed at work",
     },
