@@ -226,8 +226,8 @@ def test_what_a_good_worker_has_said_does_not_let_a_stranger_in() -> None:
                 (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
                 nursery.start_soon(trio.serve_listeners, passes_on, [listener])
                 address = "127.0.0.1:%d" % listener.socket.getsockname()[1]
-                async with netchannels.connect(address, secret=SECRET, plain=True):
-                    pass
+                async with netchannels.connect(address, secret=SECRET, plain=True, label="good"):
+                    await has_joined(home.node, "good")
                 nursery.cancel_scope.cancel()
             assert home.node.status().joined == 3
             for _ in range(3):
