@@ -134,6 +134,14 @@ class Link:
             self.connection.receive_eof()
         self.dispatch()
 
+    def data_to_send(self) -> bytes:
+        """The next bytes to write, b"" if there are none now."""
+        return self.connection.data_to_send()
+
+    def has_said_all(self) -> bool:
+        """True once nothing will follow what was written, a goodbye last."""
+        return self.connection.over
+
     def tick(self) -> None:
         """Look at the clock."""
         now = trio.current_time()
