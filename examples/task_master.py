@@ -44,7 +44,7 @@ async def tell(events: Receiver[NodeEvent], console: Console) -> None:
                 line = f"{event.address} did not get in: {event.why}"
             case _:
                 continue
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @process
@@ -91,6 +91,6 @@ async def main(address: str, secret: Path, tasks: int = 100, size: int = 20_000)
                 spawn(tell(node.events(), progress.console), background=True)
                 counting = spawn(collector(channel.sender(), blocks(tasks, size), progress))
         again = node.status().total.redelivered
-    print(summary(counting.result))
+    print(summary(counting.result()))
     if again:
         print(f"{again:,} times a task was given to another worker, because the first was lost")

@@ -37,9 +37,9 @@ class Work:
 async def serve(tasks: Receiver[Call[Block, Counted]], work: Work) -> str:
     """Do tasks until there are no more, or SIGTERM comes; says which."""
     stop = Signal(SIGTERM)
-    with Alternation(stop, tasks.ended(), tasks.accepting(), priority=True) as inbox:
+    with Alternation(stop, tasks.ended(), tasks.accepting()) as inbox:
         while True:
-            guard, call = await inbox.select()
+            guard, call = await inbox.pri_select()
             if guard is stop:
                 return "told to leave"
             if call is None:
