@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 import trio
 
 import csp
-from csp.lowlevel import is_elsewhere, take_over
+from csp.lowlevel import Latch, current_kernel, is_elsewhere, take_over
 
 from ._counters import Counters, RoundTrips
 from ._errors import NameRefused, NetworkError, TypeRefused
@@ -93,7 +93,9 @@ class Link:
         self._early: dict[int, Any] = {}  # ends of ports on which nothing hangs yet
         self._moving: dict[str, Any] = {}  # ends that travel to the other side, by name
         self._reminders: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
-        self._writable = trio.Event()
+        self._writable = Latch()
+        self._writer_waits = False
+        self._turn = Latch()  # set when the writer has had its turn
         self._dispatch: dict[type, Callable[[Any], object]] = {
             events.Delivered: lambda event: self._inlet(event).delivered(event),
             events.Asked: lambda event: self._inlet(event).asked(event),
@@ -123,8 +125,18 @@ class Link:
 
     async def wait_writable(self) -> None:
         """Wait until `poke`."""
-        await self._writable.wait()
-        self._writable = trio.Event()
+        self._writer_waits = True
+        await self._writable.wait(current_kernel())
+        self._writable = Latch()
+        self._writer_waits = False
+        self._turn.set()
+
+    async def let_write(self) -> None:
+        """Let those go on who have got something, then the writer, unless it is at work."""
+        if self._writer_waits:
+            self._turn = Latch()
+            self.poke()
+            await self._turn.wait(current_kernel())
 
     def receive(self, data: bytes) -> None:
         """Bytes have arrived, b"" at the end of the stream."""
@@ -143,6 +155,7 @@ class Link:
         for _, function, args in due:
             function(*args)
         self.dispatch()
+        self.poke()
 
     def next_tick(self) -> float:
         """When `tick` should be called at the latest."""
@@ -157,7 +170,6 @@ class Link:
         for event in self.connection.events():
             self._dispatch[type(event)](event)
         self._forget_closed()
-        self.poke()
 
     def _forget_closed(self) -> None:
         known = self.connection.ports

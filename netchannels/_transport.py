@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, cast
 
 import trio
 
+import csp
+
 from ._errors import NetworkError
 from ._link import Link
 
@@ -188,6 +190,7 @@ async def _contained(link: Link, work: Callable[..., Awaitable[None]], *args: An
         link.lose("an error in netchannels: see the log")
 
 
+@csp.process
 async def _read(stream: trio.abc.Stream, link: Link, leftover: bytes) -> None:
     if leftover:
         link.receive(leftover)
@@ -200,8 +203,10 @@ async def _read(stream: trio.abc.Stream, link: Link, leftover: bytes) -> None:
         link.receive(bytes(data))
         if not data or link.lost:
             return
+        await link.let_write()
 
 
+@csp.process
 async def _write(stream: trio.abc.Stream, link: Link) -> None:
     try:
         while True:
