@@ -23,7 +23,8 @@ T = TypeVar("T")
 WARM = 50
 MIB = 1 << 20
 PREFETCH = 256  # small values
-AHEAD = 4  # values of a mebibyte, and requests of calls
+LONG_AHEAD = 4  # values of a mebibyte
+AHEAD = 16  # requests of calls, for each worker
 SECRET = "BENCHMARKS_SECRET"  # the variable with the secret of the network
 
 # --- in this program ---------------------------------------------------------------------------
@@ -122,8 +123,8 @@ def bulk(rounds: int) -> float:
     """The seconds of a value of a mebibyte."""
 
     async def main() -> float:
-        values = Channel(bytes, name="values", buffer=AHEAD)
-        async with _home(1, "read", AHEAD) as (node, (other,)):
+        values = Channel(bytes, name="values", buffer=LONG_AHEAD)
+        async with _home(1, "read", LONG_AHEAD) as (node, (other,)):
             node.share("values", values.receiver())
             await _beside(send_long(values.sender(), rounds))
             node.unshare("values")

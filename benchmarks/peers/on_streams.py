@@ -104,6 +104,32 @@ def one_way(rounds: int) -> float:
     return _beside("take", send)[0]
 
 
+def one_by_one(rounds: int) -> float:
+    """The same, of values that come from one trio task and go to another one in the other program."""
+
+    async def send(stream: trio.SocketStream) -> None:
+        out, values = trio.open_memory_channel[int](BATCH)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write, values, stream)
+            async with out:
+                for number in range(WARM + rounds):
+                    await out.send(number)
+
+    return _beside("pass", send)[0]
+
+
+async def write(values: trio.MemoryReceiveChannel[int], stream: trio.SocketStream) -> None:
+    """Write what is there in one piece, again and again."""
+    async for value in values:
+        batch = [framed(encode(value))]
+        while len(batch) < BATCH:
+            try:
+                batch.append(framed(encode(values.receive_nowait())))
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+        await stream.send_all(b"".join(batch))
+
+
 def bulk(rounds: int) -> float:
     """The seconds of a mebibyte."""
 
@@ -129,14 +155,36 @@ async def answer(stream: trio.SocketStream) -> None:
 
 async def take(stream: trio.SocketStream) -> None:
     """Read values to the end; say how long one took."""
-    messages, count = Messages(stream), 0
-    await messages.some()
-    started = time.perf_counter()
+    messages, count, started = Messages(stream), 0, 0.0
     while found := await messages.some():
         for data in found:
             decode_int(data)
             count += 1
-    print((time.perf_counter() - started) / count)
+            if count == WARM:
+                started = time.perf_counter()
+    print((time.perf_counter() - started) / (count - WARM))
+
+
+async def pass_on(stream: trio.SocketStream) -> None:
+    """Read values to the end and hand each to a trio task, which says how long one took."""
+    messages = Messages(stream)
+    out, values = trio.open_memory_channel[int](BATCH)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count, values)
+        async with out:
+            while found := await messages.some():
+                for data in found:
+                    await out.send(decode_int(data))
+
+
+async def count(values: trio.MemoryReceiveChannel[int]) -> None:
+    """Take values to the end; say how long one took."""
+    for _ in range(WARM):
+        await values.receive()
+    taken, started = 0, time.perf_counter()
+    async for _ in values:
+        taken += 1
+    print((time.perf_counter() - started) / taken)
 
 
 async def read(stream: trio.SocketStream) -> None:
@@ -154,7 +202,8 @@ async def main(word: str, port: str) -> None:
     stream = await trio.open_tcp_stream("127.0.0.1", int(port))
     stream.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
     async with stream:
-        await {"answer": answer, "take": take, "read": read}[word](stream)
+        work = {"answer": answer, "take": take, "pass": pass_on, "read": read}
+        await work[word](stream)
 
 
 if __name__ == "__main__":
