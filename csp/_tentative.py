@@ -373,10 +373,13 @@ class Giver(_Elsewhere):
         """True if nothing that was given waits for a receiver."""
         return not self.core.waiting(SEND)
 
+    def stands(self, given: Given) -> bool:
+        """True if nobody has taken it yet."""
+        return given.kept is None and (given.queue is not None or given.engaged is not None)
+
     def take_back(self, given: Given) -> None:
         """Its sender wants the value back; the answer is RELEASE, unless another one is given."""
-        waits = given.queue is not None or given.engaged is not None
-        if waits and given.kept is None and given.may_leave():  # else it is asked back elsewhere
+        if self.stands(given) and given.may_leave():  # else it is asked back elsewhere
             given.withdraw()
             self._tell_of(given, RELEASE, None)
 

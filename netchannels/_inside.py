@@ -127,7 +127,7 @@ class Inside:
     async def carry(self, joined: Joined, link: Link) -> None:
         """Serve a link until it is over."""
         try:
-            await carry(joined.stream, link, joined.leftover)
+            await carry(joined.stream, link, joined.leftover, process=csp.process)
         finally:
             link.lose("this program closed it")
 

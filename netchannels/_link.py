@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 import secrets
 import typing
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import trio
 
 import csp
-from csp.lowlevel import is_elsewhere, take_over
+from csp.lowlevel import Latch, current_kernel, is_elsewhere, take_over
 
 from ._counters import Counters, RoundTrips
 from ._errors import NameRefused, NetworkError, TypeRefused
 from ._passage import Passage
-from ._ports import Inlet, Outlet
+from ._ports import PATIENCE, Inlet, Outlet
 from .wire import Connection, events
 
 LARGEST_WINDOW = 65_536  # the same, whatever the buffer
@@ -93,8 +94,10 @@ class Link:
         self.over = trio.Event()
         self._early: dict[int, Any] = {}  # ends of ports on which nothing hangs yet
         self._moving: dict[str, Any] = {}  # ends that travel to the other side, by name
-        self._reminders: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
-        self._writable = trio.Event()
+        self._reminders: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
+        self._writable = Latch()
+        self._writer_waits = False
+        self._turn = Latch()  # set when the writer has had its turn
         self._dispatch: dict[type, Callable[[Any], object]] = {
             events.Delivered: lambda event: self._inlet(event).delivered(event),
             events.Asked: lambda event: self._inlet(event).asked(event),
@@ -124,8 +127,18 @@ class Link:
 
     async def wait_writable(self) -> None:
         """Wait until `poke`."""
-        await self._writable.wait()
-        self._writable = trio.Event()
+        self._writer_waits = True
+        await self._writable.wait(current_kernel())
+        self._writable = Latch()
+        self._writer_waits = False
+        self._turn.set()
+
+    async def let_write(self) -> None:
+        """Let those go on who have got something, then the writer, unless it is at work."""
+        if self._writer_waits:
+            self._turn = Latch()
+            self.poke()
+            await self._turn.wait(current_kernel())
 
     def receive(self, data: bytes) -> None:
         """Bytes have arrived, b"" at the end of the stream."""
@@ -147,19 +160,21 @@ class Link:
         """Look at the clock."""
         now = trio.current_time()
         self.connection.handle_time(now)
-        due = [reminder for reminder in self._reminders if reminder[0] <= now]
-        self._reminders = [reminder for reminder in self._reminders if reminder[0] > now]
-        for _, function, args in due:
+        reminders = self._reminders
+        while reminders and reminders[0][0] <= now:
+            _, function, args = reminders.popleft()
             function(*args)
         self.dispatch()
+        self.poke()
 
     def next_tick(self) -> float:
         """When `tick` should be called at the latest."""
-        return min([self.connection.next_deadline(), *(due for due, _, _ in self._reminders)])
+        deadline = self.connection.next_deadline()
+        return min(deadline, self._reminders[0][0]) if self._reminders else deadline
 
-    def remind(self, seconds: float, function: Callable[..., object], *args: Any) -> None:
-        """Call `function(*args)` in so many seconds, if the link lives."""
-        self._reminders.append((trio.current_time() + seconds, function, args))
+    def remind(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` when `PATIENCE` is at its end, if the link lives."""
+        self._reminders.append((trio.current_time() + PATIENCE, function, args))
 
     def dispatch(self) -> None:
         """Hand out what has happened."""
@@ -167,7 +182,6 @@ class Link:
             for event in happened:
                 self._dispatch[type(event)](event)
         self._forget_closed()
-        self.poke()
 
     def _forget_closed(self) -> None:
         known = self.connection.ports

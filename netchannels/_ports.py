@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._link import Link
     from ._passage import Passage
 
-PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer
+PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer, and a value for a receiver
 
 
 class RemoteError(Exception):
@@ -97,7 +97,7 @@ class Outlet:
 
     def _ask_back(self, id: int) -> None:
         self.link.connection.withdraw(self.number, id)
-        self.link.remind(PATIENCE, self._give_up, id)
+        self.link.remind(self._give_up, id)
         self.link.poke()
 
     def _give_up(self, id: int) -> None:
@@ -364,8 +364,8 @@ class Inlet:
         self._ids[given] = id
         waits = link.waits_for_us() and self.giver.is_deciding()
         self.giver.give(given, stand=bool(self.prefetch or self._polled or waits))
-        if not self.prefetch and not given.settled:
-            link.remind(PATIENCE, self.giver.take_back, given)
+        if not self.prefetch and self.giver.stands(given):
+            link.remind(self.giver.take_back, given)
             if waits:
                 self._patient.append(given)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import socket
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds between attempts to connect again
 DRAIN = 10.0
+
+LOG = logging.getLogger("netchannels")
 
 AnySecret = Secret | str | bytes
 
@@ -167,23 +170,53 @@ class Connecting(_Block):
         self._inside = self._new_inside()
         await _open_with(self._inside, joined)
 
-    async def __aiter__(self) -> AsyncIterator[Reconnected]:
-        pause, refusals = FIRST_PAUSE, 0
+    def __aiter__(self) -> AsyncIterator[Reconnected]:
+        return _Again(self)
+
+    async def reconnected(self) -> Reconnected:
+        """A node whose link stands, and whose block was not entered yet."""
+        joined = await self._connected()
+        return Reconnected(self._new_inside(), joined)
+
+
+class _Again(AsyncIterator["Reconnected"]):
+    """The nodes of `async for node in connect(...)`: the next one when the link of the last is lost.
+
+    No async generator, for that would have to be closed by whoever leaves the loop with an error.
+    """
+
+    def __init__(self, connecting: Connecting) -> None:
+        self._connecting = connecting
+        self._last: Reconnected | None = None
+
+    async def __anext__(self) -> Reconnected:
+        if self._last is not None:
+            if not self._last.has_lost_its_link:
+                raise StopAsyncIteration
+            await _pause(FIRST_PAUSE)
+        self._last = await self._next()
+        return self._last
+
+    async def _next(self) -> Reconnected:
+        """Try until somebody lets us in; the log has each reason why not, once."""
+        pause, refusals, told = FIRST_PAUSE, 0, ""
         while True:
             try:
-                joined = await self._connected()
+                return await self._connecting.reconnected()
             except NetworkError as error:
                 refusals = refusals + 1 if isinstance(error, HandshakeError) else 0
                 if isinstance(error, HandshakeError) and refusals >= error.tries:
                     raise
-            else:
-                pause, refusals = FIRST_PAUSE, 0
-                node = Reconnected(self._new_inside(), joined)
-                yield node
-                if not node.has_lost_its_link:
-                    return
-            await trio.sleep(pause * random.uniform(0.5, 1.5))
+                if str(error) != told:
+                    told = str(error)
+                    LOG.warning("%s; trying again", told)
+            await _pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _pause(seconds: float) -> None:
+    """So long on average; many programs that lost one node do not come back at once."""
+    await trio.sleep(seconds * random.uniform(0.5, 1.5))
 
 
 class Reconnected(Node):
@@ -236,9 +269,9 @@ def connect(
     """Connect to a node that serves: `async with netchannels.connect("host:5000", secret=...) as node:`.
 
     `async for node in connect(...): async with node: ...` is for programs that come back: the
-    block absorbs the loss of its link, and the loop connects again (after 0.1 s to 30 s); it ends
-    with the first block that ends otherwise, and raises HandshakeError where trying again would
-    not help.  Arguments as for `serve`; `context` is your own, see `netchannels.user_contexts`.
+    block absorbs the loss of its link, and the loop connects again (after 0.1 s to 30 s; the log
+    of `netchannels` says why it has to wait); it ends with the first block that ends otherwise,
+    and raises HandshakeError where trying again would not help.  Arguments as for `serve`; `context` is your own, see `netchannels.user_contexts`.
 
     Raises NetworkError if nobody answers there, HandshakeError if the other side is none of ours,
     and what `serve` raises for its arguments.

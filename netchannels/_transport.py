@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import ssl
 import stat
 import sys
 from collections.abc import Awaitable, Callable
@@ -149,6 +150,10 @@ class Carried(Protocol):
         """Wait until there may be bytes to write."""
         ...
 
+    async def let_write(self) -> None:
+        """Let those go on who have got something, then the writer."""
+        ...
+
     def next_tick(self) -> float:
         """When `tick` must be called at the latest, in seconds of trio's clock."""
         ...
@@ -162,16 +167,28 @@ class Carried(Protocol):
         ...
 
 
-async def carry(stream: trio.abc.Stream, link: Carried, leftover: bytes = b"") -> None:
-    """Serve a link over a stream until it is over, then close the stream."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_contained, link, _look_at_clock, link)
-        nursery.start_soon(_contained, link, _write, stream, link)
-        nursery.start_soon(_contained, link, _read, stream, link, leftover)
-        await link.over.wait()
-        nursery.cancel_scope.cancel()
-    with trio.move_on_after(GRACE, shield=True):
-        await trio.aclose_forcefully(stream)
+async def carry(
+    stream: trio.abc.Stream,
+    link: Carried,
+    leftover: bytes = b"",
+    *,
+    process: Callable[[Any], Any] = lambda work: work,
+) -> None:
+    """Serve a link over a stream until it is over, then close the stream.
+
+    `process` makes a process of what reads and of what writes: they and the processes of the
+    channels then lend each other the turn, and an answer leaves in the pass in which it arises.
+    """
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_contained, link, _look_at_clock, link)
+            nursery.start_soon(_contained, link, process(_write), stream, link)
+            nursery.start_soon(_contained, link, process(_read), stream, link, leftover)
+            await link.over.wait()
+            nursery.cancel_scope.cancel()
+    finally:  # a cancelled program closes its streams as well
+        with trio.move_on_after(GRACE, shield=True):
+            await trio.aclose_forcefully(stream)
 
 
 async def _contained(link: Carried, work: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -190,11 +207,14 @@ async def _read(stream: trio.abc.Stream, link: Carried, leftover: bytes) -> None
         try:
             data = await stream.receive_some(READ)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            link.lose(_why(error))
-            return
+            if not isinstance(error.__cause__, ssl.SSLEOFError):  # a program that was killed
+                link.lose(_why(error))
+                return
+            data = b""
         link.receive(bytes(data))
         if not data or link.lost:
             return
+        await link.let_write()
 
 
 async def _write(stream: trio.abc.Stream, link: Carried) -> None:

@@ -63,9 +63,9 @@ NAME = 128  # bytes of the name of a shared end
 FINGERPRINT = 64  # bytes
 WANTS = 1 << 20  # of one port
 PINGS = 1000  # of which the answer is awaited
-IDLE_FRAMES = 100_000  # a tick, of those that bring nothing
+IDLE_FRAMES = 10_000  # a tick, of those that bring nothing: a tenth of what can be read in it
 PAID = 10  # idle frames that a value, or its answer, pays for
-OPENING = 50  # an OPEN counts for so many idle frames until it is agreed to
+OPENING = 5  # an OPEN counts for so many idle frames until it is agreed to
 DELIVERY = struct.Struct(">IBBIQB")  # a header, and the first byte of the body: the attempt
 
 
