@@ -104,6 +104,7 @@ class Outlet:
         item = self.items.get(id)
         if item is not None and item.tentative:
             self.items[id] = None
+            self.link.stay(self._departing.pop(id, []))  # ends in it are their sender's again
             self.link.counters.unknown += 1
             self.taker.lose(item)
 
@@ -192,6 +193,8 @@ class Outlet:
     def lost(self, why: str) -> None:
         """The link is lost: what was delivered goes back, or its sender is told."""
         items, self.items = self.items, {}
+        for departing in self._departing.values():
+            self.link.stay(departing)
         if not self.home:
             self.taker.sever(why)
         else:
@@ -267,6 +270,7 @@ class Inlet:
             lacking = self.prefetch - port.wants - self.standing
             if lacking > 0 and (lacking * 2 >= self.prefetch or not port.wants):
                 self.link.connection.want(self.number, lacking)
+                self.link.poke()
 
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
