@@ -38,7 +38,7 @@ async def over_a_link(
     """The ends of a channel whose home has the sender ("down") or the receiver ("up")."""
     async with linked() as (home, there):
         channel: csp.Channel[Any] = csp.Channel(kind, name="it", **options)
-        link, sides = Link(), (home._links[0], there._links[0])
+        link, sides = Link(), (home._inside.links[0], there._inside.links[0])
         if direction == "down":
             home.share("it", channel.receiver())
             link.rx = await there.receiver("it", kind, prefetch=prefetch)
@@ -305,7 +305,7 @@ def test_a_cancelled_opening_leaves_no_port() -> None:
                 opened.close()
             await trio.sleep(1)
             for node in (home, there):
-                (link,) = node._links
+                (link,) = node._inside.links
                 assert not link.ports
                 assert not link.connection.ports
 

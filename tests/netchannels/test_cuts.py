@@ -32,7 +32,7 @@ class Tale:
 
     def __init__(self, home: Any, there: Any, streams: Any) -> None:
         self.home, self.there, self.streams = home, there, streams
-        self.links = [home._links[0], there._links[0]]
+        self.links = [home._inside.links[0], there._inside.links[0]]
         self.sent: dict[int, str] = {}
         self.taken: Counter[int] = Counter()
         self.channels: list[csp.Channel[Any]] = []
@@ -102,7 +102,9 @@ class Tale:
 Scenario = Callable[[Tale, trio.Nursery], Awaitable[None]]
 
 
-async def shared_receiver(tale: Tale, channel: csp.Channel[Any], kind: Any = int, **options: Any) -> Any:
+async def shared_receiver(
+    tale: Tale, channel: csp.Channel[Any], kind: Any = int, **options: Any
+) -> Any:
     """The receiver there, or None if the link was cut before it was agreed on."""
     tale.home.share("it", channel.receiver())
     try:

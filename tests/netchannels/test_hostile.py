@@ -61,7 +61,10 @@ class Home:
 async def at_work(*, plain: bool = False) -> AsyncGenerator[Home]:
     async with netchannels.serve(secret=SECRET, plain=plain, drain=1) as node:
         home = Home(node)
-        calls, inbox = csp.Channel(Calls, name="square", max_attempts=99), csp.Channel(list[int], name="inbox")
+        calls, inbox = (
+            csp.Channel(Calls, name="square", max_attempts=99),
+            csp.Channel(list[int], name="inbox"),
+        )
         node.share("square", calls.receiver())
         node.share("inbox", inbox.sender())
 
@@ -308,7 +311,9 @@ def test_idle_connections_from_many_addresses_are_bounded() -> None:
     trio.run(main)
 
 
-@pytest.mark.parametrize("secret_words", [b"", b"CSPN\1\1"], ids=["nothing", "the first of a hello"])
+@pytest.mark.parametrize(
+    "secret_words", [b"", b"CSPN\1\1"], ids=["nothing", "the first of a hello"]
+)
 def test_who_says_a_byte_now_and_then_has_the_time_of_a_handshake(
     secret_words: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,9 +364,7 @@ class Traitor:
     async def opens(self, name: str, kind: Any, *, receives: bool) -> int:
         from netchannels._passage import Passage
 
-        port = self.connection.open(
-            name, receives=receives, fingerprint=Passage(kind).fingerprint
-        )
+        port = self.connection.open(name, receives=receives, fingerprint=Passage(kind).fingerprint)
         assert (await self.hears(Opened)).port == port
         return port
 

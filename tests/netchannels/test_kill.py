@@ -34,7 +34,9 @@ CALLS = 10_000
 WORKERS = 3
 
 
-async def killer(farm: Farm, kind: str, address: str, progress: Any, kills: int, total: int) -> None:
+async def killer(
+    farm: Farm, kind: str, address: str, progress: Any, kills: int, total: int
+) -> None:
     """Kill one of the workers, and start another, `kills` times before `total` is reached."""
     chance = random.Random(kills)
     moments = sorted(chance.randrange(total // 50, total * 9 // 10) for _ in range(kills))
@@ -63,9 +65,7 @@ def test_10_000_calls_have_10_000_replies_whatever_is_killed() -> None:
             for _ in range(WORKERS):
                 farm.start("serve", node.address)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(
-                    killer, farm, "serve", node.address, replies.total, KILLS, CALLS
-                )
+                nursery.start_soon(killer, farm, "serve", node.address, replies.total, KILLS, CALLS)
                 with calls.sender() as tx:
                     async for outcome in tx.outcomes(range(CALLS)):
                         assert outcome.error is None

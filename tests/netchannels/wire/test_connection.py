@@ -410,11 +410,25 @@ def test_ports_are_told_of_credit_in_the_order_in_which_they_starved() -> None:
     assert of(Wanted, sender) == [Wanted(port) for port in others[18:]]
 
 
+def test_a_value_that_overtakes_others_does_not_use_up_their_credit() -> None:
+    """The credit was counted in the order of `deliver`, not in the one of arrival."""
+    sender, receiver = opened(wants=9, credit=4 * CHUNK, grants=4 * CHUNK)
+    other = more(sender, receiver, wants=9)
+    sender.deliver(1, bytes(3 * CHUNK))
+    sender.deliver(1, bytes(CHUNK))  # waits behind the chunks
+    sender.deliver(other, bytes(CHUNK))  # overtakes both
+    assert not sender.may_deliver(1)
+    assert not sender.may_deliver(other)
+    shake(sender, receiver)
+    assert [event.port for event in of(Delivered, receiver)] == [other, 1, 1]
+
+
 def test_more_than_the_credit_is_a_breach() -> None:
-    sender, receiver = opened(wants=100, credit=1000, grants=1000)
+    sender, receiver = opened(wants=100, credit=1000, grants=1000, largest=500)
     sender.credit = 10_000
     fill(sender, 1)
     shake(sender, receiver)
+    assert receiver._kept == 1000
     assert why_lost(receiver) == f"{BROKE}more bytes than the credit of the link, 1,000"
 
 
