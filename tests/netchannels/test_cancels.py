@@ -346,3 +346,30 @@ def test_a_sender_that_is_cancelled_while_the_answer_is_on_its_way_knows_that_it
             assert (counters.sent, counters.taken, counters.unknown) == (2, 1, 1)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_a_node_can_be_cancelled_while_it_waits_for_what_is_in_work() -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            begun, scope = trio.Event(), trio.CancelScope()
+
+            async def works(rx: csp.Receiver[int]) -> None:
+                with rx:
+                    async with rx.lease():
+                        begun.set()
+                        await trio.sleep(1_000)
+
+            with scope:
+                async with linked(drain=100) as (home, there):
+                    jobs = csp.Channel(int, name="jobs", buffer=1)
+                    home.share("it", jobs.receiver())
+                    nursery.start_soon(works, await there.receiver("it", int))
+                    with jobs.sender() as tx:
+                        await tx.send(1)
+                    await begun.wait()
+                    scope.deadline = trio.current_time() + 5
+            assert scope.cancelled_caught
+            assert trio.current_time() < 10
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
