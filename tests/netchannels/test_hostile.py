@@ -228,7 +228,7 @@ def test_what_a_good_worker_has_said_does_not_let_a_stranger_in() -> None:
             async with trio.open_nursery() as nursery:
                 (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
                 nursery.start_soon(trio.serve_listeners, passes_on, [listener])
-                address = "127.0.0.1:%d" % listener.socket.getsockname()[1]
+                address = f"127.0.0.1:{listener.socket.getsockname()[1]}"
                 async with netchannels.connect(address, secret=SECRET, plain=True, label="good"):
                     await has_joined(home.node, "good")
                 nursery.cancel_scope.cancel()
@@ -251,7 +251,7 @@ def test_a_program_that_has_dialled_itself_or_an_echo_is_refused() -> None:
         async with at_work(plain=True), trio.open_nursery() as nursery:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             nursery.start_soon(trio.serve_listeners, echoes, [listener])
-            address = "127.0.0.1:%d" % listener.socket.getsockname()[1]
+            address = f"127.0.0.1:{listener.socket.getsockname()[1]}"
             with pytest.raises(netchannels.HandshakeError, match="dialled yourself"):
                 async with netchannels.connect(address, secret=SECRET, plain=True):
                     pass
