@@ -64,8 +64,12 @@ class Loop:
             await trio.testing.wait_all_tasks_blocked()
             return result
 
-        assert self.error is None, self.error
-        return trio.from_thread.run(and_settle, trio_token=self.token)
+        try:
+            return trio.from_thread.run(and_settle, trio_token=self.token)
+        except trio.RunFinishedError:  # a trio task of the test has failed
+            self.thread.join(20)
+            assert self.error is not None
+            raise self.error from None
 
     async def pass_time(self, seconds: int) -> None:
         """The clock goes on, a second at a time."""
@@ -75,7 +79,8 @@ class Loop:
 
     def end(self) -> None:
         """The run ends; whatever failed in it is raised."""
-        trio.from_thread.run_sync(self.done.set, trio_token=self.token)
+        if self.thread.is_alive():
+            trio.from_thread.run_sync(self.done.set, trio_token=self.token)
         self.thread.join(20)
         assert not self.thread.is_alive()
         if self.error is not None:
@@ -148,7 +153,7 @@ class Network(RuleBasedStateMachine):
 
     async def _keep(self, pair: Pair, prefetch: int) -> None:
         async with linked(pair.streams) as (home, there):
-            pair.links = [home._links[0], there._links[0]]
+            pair.links = [home._inside.links[0], there._inside.links[0]]
             home.share("it", self.rx.clone())
             home.share("it", self.tx.clone())
             pair.ends["rx"] = await there.receiver("it", int, prefetch=prefetch)
