@@ -41,10 +41,12 @@ class Inside:
     def __init__(
         self, hello: Hello, *, drain: float, roles: Iterable[str] = ("",), address: str = ""
     ) -> None:
-        self.hello, self.label, self.address = hello, hello.label, address
+        self.hello: Hello = hello
+        self.label: str = hello.label
+        self.address: str = address
         self.links: list[Link] = []
-        self.shares = Shares(roles)
-        self.news = News()
+        self.shares: Shares = Shares(roles)
+        self.news: News = News()
         self._drain = drain
         self._past = Counters()  # of links that are over
         self._joined = self._lost = self._refused = 0
