@@ -362,6 +362,7 @@ class Link:
         channel: csp.Channel[Any] = csp.Channel(element, name="moved", max_attempts=math.inf)
         near: Any = channel.receiver() if receives else channel.sender()
         far: Any = channel.sender() if receives else channel.receiver()
+        far = take_over(far, travelling=True)  # if nobody takes the value, both ends just retire
 
         def open_port() -> None:
             if self.lost:

@@ -38,6 +38,8 @@ ABOUT_SEVERAL = {
         "frozen": "programs that stand still, and those that are busy",
         "hostile": "peers that break every rule",
         "kill": "programs that are killed at work",
+        "namespaces": "cables that are pulled",
+        "slow": "slow readers, and what they cost",
     },
 }
 
