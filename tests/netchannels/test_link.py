@@ -157,6 +157,7 @@ async def test_an_end_that_has_travelled_retires_when_its_link_is_lost() -> None
         streams[0].cut()
         with words.receiver() as heard, pytest.raises(csp.EndOfChannel):
             await heard.receive()
+        await wait_all_tasks_blocked()  # the other side hears of it as well
         with pytest.raises(csp.LinkLost):
             await travelled.send("hello")
 
