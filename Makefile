@@ -1,4 +1,4 @@
-# make demo: the word count.  make test: the whole suite.  Needs Python 3.11 or newer, nothing else.
+# make demo: the word count, by four programs.  make test: the whole suite.  Needs Python 3.11 or newer, nothing else.
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -9,7 +9,7 @@ FIND := for p in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; 
 .PHONY: demo test check coverage bench nightly clean
 
 demo: $(BIN)/.run
-	$(BIN)/csp run examples/wordcount.py
+	$(BIN)/csp run examples/wordcount_programs.py
 
 test: $(BIN)/.test
 	$(BIN)/python -m pytest

@@ -158,11 +158,11 @@ class Sender(End, abc.Sender[T_contra]):
                 if checkpoint and me.outcome is COMMITTED:
                     await kernel.after()
             else:
-                kernel.wake_all(woken)
                 if me.engaged is None:
                     core.enqueue(me)
                     if kernel.hook is not None:
                         kernel.tell("parked", core.path(), "send")
+                kernel.wake_all(woken)  # who was waiting may give it back before we park
                 await kernel.park(me)
         finally:
             me.value = me.end = None

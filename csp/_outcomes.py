@@ -31,7 +31,7 @@ KEPT = 1000  # finished replies that wait for a slow reader
 class Outcome(Generic[Q, A]):
     """A request and what became of it, from `outcomes`.
 
-    `error` is None or the CallFailed that `reply` raises.
+    `error` is None, or what `reply` raises: CallFailed, or DeliveryUnknown if the link was lost.
 
     >>> Outcome(2, 4, None).reply
     4

@@ -66,9 +66,9 @@ class _Elsewhere:
     def __init__(self, end: End, ended: Callable[[], object]) -> None:
         self.end: End = take_over(end)
         self.core: Core = self.end._core
-        self._ended = ended
-        self._over = False
-        self._notice = Standing(self._tell)
+        self._ended: Callable[[], object] = ended
+        self._over: bool = False
+        self._notice: Standing = Standing(self._tell)
         self._notice.side = end._side
         self.core.listen(self._notice)
 
@@ -137,9 +137,10 @@ class Taker(_Elsewhere):
         ended: Callable[[], object],
         elsewhere: bool = False,
     ) -> None:
-        self._may, self._taken = may, taken
-        self._party = Standing(self._met)
-        self._waits = False  # the party stands in line
+        self._may: Callable[[], bool] = may
+        self._taken: Callable[[Item], object] = taken
+        self._party: Standing = Standing(self._met)
+        self._waits: bool = False  # the party stands in line
         super().__init__(end, ended)
         self._party.side, self._party.mode, self._party.end = RECEIVE, TENTATIVE, self.end
         self.core.elsewhere = elsewhere
@@ -293,7 +294,9 @@ class Given(Standing):
         self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
     ) -> None:
         super().__init__(told)
-        self.side, self.mode, self.value = SEND, mode, value
+        self.side: int = SEND
+        self.mode: int = mode
+        self.value: Any = value
         self.attempt: int = attempt
         self.last: bool = last
         self.kept: Item | None = None  # while somebody works on it
@@ -327,8 +330,8 @@ class Giver(_Elsewhere):
         lends: bool = False,
     ) -> None:
         super().__init__(end, ended)
-        self._told = told
-        self._mode = GIVEN if lends else TAKE
+        self._told: Callable[[Given, str, Any], object] = told
+        self._mode: int = GIVEN if lends else TAKE
         self.core.elsewhere = lends
         if wanted is not None:
             self.core.wanted = wanted

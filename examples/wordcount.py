@@ -1,6 +1,8 @@
 """Count words: a producer of paths, a pool of workers, a collector.
 
 csp run examples/wordcount.py [--arg path=DIR] [--arg workers=4]
+
+wordcount_programs.py does the same with workers that are programs of their own.
 """
 
 import os
@@ -41,6 +43,15 @@ class Report:
     files: int = 0
     size: int = 0
     skipped: list[str] = field(default_factory=list)
+
+    def add(self, counted: Counted) -> None:
+        """One more file."""
+        if counted.problem:
+            self.skipped.append(counted.problem)
+            return
+        self.words.update(counted.words)
+        self.files += 1
+        self.size += counted.size
 
 
 def why(error: OSError | UnicodeDecodeError) -> str:
@@ -101,12 +112,7 @@ async def collector(results: Receiver[Counted], total: int) -> Report:
         bar = progress.add_task("counting", total=total)
         async for counted in results:
             progress.advance(bar)
-            if counted.problem:
-                report.skipped.append(counted.problem)
-                continue
-            report.words.update(counted.words)
-            report.files += 1
-            report.size += counted.size
+            report.add(counted)
     return report
 
 
@@ -125,22 +131,38 @@ async def count_words(path: Path, workers: int) -> Report:
     return report
 
 
-async def main(path: Path | None = None, workers: int = 4) -> None:
+def directory_of(path: Path | None, workers: int) -> Path | None:
+    """Where to count, Python's standard library unless told; None if that is nowhere."""
     directory = path if path is not None else Path(sysconfig.get_path("stdlib"))
     if workers < 1:
         raise SystemExit(f"workers={workers}: at least one is needed")
     if not directory.is_dir():
         print(f"there is no directory {directory}; nothing was counted")
-        return
-    started = time.perf_counter()
-    report = await count_words(directory, workers)
-    seconds = time.perf_counter() - started
+        return None
+    return directory
+
+
+def show(report: Report, seconds: float, workers: str) -> None:
+    """The words that there are most of, and the totals."""
     for word, number in report.words.most_common(10):
         print(f"{number:>9,}  {word}")
-    print(f"{report.files:,} files, {report.size:,} bytes, {seconds:.1f} s, {workers} workers")
+    print(f"{report.files:,} files, {report.size:,} bytes, {seconds:.1f} s, {workers}")
+
+
+def show_skipped(report: Report) -> None:
     if report.skipped:
         print(f"skipped {len(report.skipped)}:")
         for problem in report.skipped[:SHOWN]:
             print(f"  {problem}")
         if len(report.skipped) > SHOWN:
             print(f"  and {len(report.skipped) - SHOWN} more")
+
+
+async def main(path: Path | None = None, workers: int = 4) -> None:
+    directory = directory_of(path, workers)
+    if directory is None:
+        return
+    started = time.perf_counter()
+    report = await count_words(directory, workers)
+    show(report, time.perf_counter() - started, f"{workers} workers")
+    show_skipped(report)

@@ -3,9 +3,13 @@
 Reading order, which is the order of imports:
 
     _errors  wire (frames events port liveness outbox connection)
-    _secret  _certificate  _hello  _handshake       who gets in
-    _shape  _fingerprint  _nesting  _codec  _passage  what gets in
-    _counters  _ports  _link  _transport  _status  _node  _serve
+    _address  _transport                                      streams
+    _secret  _certificate  _hello  _handshake  _entrance      who gets in
+    _nesting  _shape  _fingerprint  _codec  _passage          what gets in
+    _counters  _ports  _link                                  what hangs on a link
+    _status  _news  _shared  _lookup  _inside  _node  _serve  a node
+
+DEVELOPING.md says what each of them is about.
 """
 
 from csp import DeliveryUnknown as DeliveryUnknown
@@ -13,6 +17,7 @@ from csp import LinkLost as LinkLost
 
 from ._certificate import Certificate as Certificate
 from ._certificate import user_contexts as user_contexts
+from ._codec import EncodeFailed as EncodeFailed
 from ._counters import Counters as Counters
 from ._errors import HandshakeError as HandshakeError
 from ._errors import NameRefused as NameRefused
@@ -37,3 +42,8 @@ from ._status import PeerLost as PeerLost
 from ._status import PeerRecovered as PeerRecovered
 from ._status import PeerRefused as PeerRefused
 from ._status import PeerSuspect as PeerSuspect
+
+for _public in list(globals().values()):  # let tracebacks name this module
+    if getattr(_public, "__module__", "").startswith(f"{__name__}."):
+        _public.__module__ = __name__
+del _public

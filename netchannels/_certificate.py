@@ -110,7 +110,7 @@ def user_contexts(
 
     >>> user_contexts("here.pem", "here.key", "authority.pem")
     Traceback (most recent call last):
-    netchannels._errors.SecretError: here.pem cannot be read: No such file or directory
+    netchannels.SecretError: here.pem cannot be read: No such file or directory
     """
     certfile, keyfile, cafile = (os.fspath(path) for path in (certfile, keyfile, cafile))
     der = _first_certificate(certfile)

@@ -40,7 +40,7 @@ class EncodeFailed(TypeError):
     >>> codec(dict[str, int]).encode({"big": 2**64})
     Traceback (most recent call last):
         ...
-    netchannels._codec.EncodeFailed: a `dict[str, int]` cannot travel, at `$['big']`: an int of 65 bits is beyond 64: send it as `str` or `bytes`
+    netchannels.EncodeFailed: a `dict[str, int]` cannot travel, at `$['big']`: an int of 65 bits is beyond 64: send it as `str` or `bytes`
     """
 
 

@@ -18,7 +18,8 @@ class HandshakeError(NetworkError):
     """The other side is not one of ours: wrong secret, other version, or another protocol.
 
     Raised on this side only: a stranger is not told why the connection was closed.  The message
-    says what to do.
+    says what to do.  `tries` is how many times in a row the loop of `connect` puts up with it: 1
+    where trying again cannot help, more where the other side may be full, slow or on its way down.
 
     >>> from netchannels._hello import Hello
     >>> try:
@@ -27,6 +28,12 @@ class HandshakeError(NetworkError):
     ...     print(str(error).partition(":")[0])
     an HTTP request came
     """
+
+    tries: float = 1
+
+    def __init__(self, *args: object, tries: float = 1) -> None:
+        super().__init__(*args)
+        self.tries = tries
 
 
 class ProtocolError(NetworkError):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
+import math
 import secrets
 import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -33,6 +34,7 @@ from ._secret import PROTOCOL, Secret
 TIME_LIMIT = 5.0  # seconds
 SIZE_LIMIT = 512  # bytes each way, behind TLS
 PROOF = 32  # bytes
+FULL, DOUBTFUL = 10, 5  # tries: a server without room hangs up, one that refuses a proof as well
 
 TLSStream = trio.SSLStream[trio.abc.Stream]
 
@@ -144,6 +146,7 @@ async def open_as_client(
                 "the server hung up when it saw the proof: give both sides the same secret; if "
                 "they have it, somebody stands between them"
             )
+            inbox.tries = DOUBTFUL
             await stream.send_all(_prove(key, b"client", script))
             if not hmac.compare_digest(await inbox.take(PROOF), _prove(key, b"server", script)):
                 raise HandshakeError(
@@ -157,7 +160,7 @@ class _Inbox:
     """What the other side sends until the handshake is over.
 
     Invariant: at most `SIZE_LIMIT` bytes are read, and `data` holds those not yet taken.
-    `if_lost` is what it means when the stream breaks now.
+    `if_lost` is what it means when the stream breaks now, `tries` how often that is put up with.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -165,6 +168,7 @@ class _Inbox:
         self.data = bytearray()
         self.room = SIZE_LIMIT
         self.if_lost = ""
+        self.tries = FULL
 
     async def hello(self) -> bytes:
         while lacking := missing(bytes(self.data)):
@@ -309,7 +313,8 @@ def time_limit(seconds: float) -> Generator[None, None, None]:
         yield
     if scope.cancelled_caught:
         raise HandshakeError(
-            f"the other side did not finish the handshake in {seconds:g} s: is it one of ours?"
+            f"the other side did not finish the handshake in {seconds:g} s: is it one of ours?",
+            tries=math.inf,
         )
 
 
@@ -319,8 +324,12 @@ def _losses_explained(inbox: _Inbox | None = None) -> Generator[None, None, None
     try:
         yield
     except trio.BrokenResourceError as error:
-        known = None if inbox is None else inbox.if_lost
-        raise HandshakeError(_tls_failure(error) or known or _HUNG_UP) from error
+        refused = _tls_failure(error)
+        if refused:
+            raise HandshakeError(refused) from error
+        if inbox is None:
+            raise HandshakeError(_HUNG_UP, tries=FULL) from error
+        raise HandshakeError(inbox.if_lost, tries=inbox.tries) from error
 
 
 _HUNG_UP = "the other side hung up in the TLS handshake: is `plain=True` set there?"

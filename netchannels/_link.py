@@ -26,6 +26,7 @@ from ._passage import Passage
 from ._ports import PATIENCE, Inlet, Outlet
 from .wire import Connection, events
 
+LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
 UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
@@ -147,6 +148,14 @@ class Link:
             self.connection.receive_eof()
         self.dispatch()
 
+    def data_to_send(self) -> bytes:
+        """The next bytes to write, b"" if there are none now."""
+        return self.connection.data_to_send()
+
+    def has_said_all(self) -> bool:
+        """True once nothing will follow what was written, a goodbye last."""
+        return self.connection.over
+
     def tick(self) -> None:
         """Look at the clock."""
         now = trio.current_time()
@@ -169,8 +178,9 @@ class Link:
 
     def dispatch(self) -> None:
         """Hand out what has happened."""
-        for event in self.connection.events():
-            self._dispatch[type(event)](event)
+        while happened := self.connection.events():
+            for event in happened:
+                self._dispatch[type(event)](event)
         self._forget_closed()
 
     def _forget_closed(self) -> None:
@@ -241,6 +251,11 @@ class Link:
                 self.connection.retire(number)
         self.poke()
 
+    def counters_of(self, number: int) -> Counters:
+        """What a port counts with: the built-in ones with their own, so that looking is not seen."""
+        port = self.connection.ports.get(number)
+        return Counters() if port is not None and port.name.startswith("@") else self.counters
+
     # --- events of ports -------------------------------------------------------------------
 
     def _inlet(self, event: Any) -> Inlet:
@@ -280,7 +295,7 @@ class Link:
         if event.receives:
             port = Outlet(self, number, end, passage, home=True)
         else:
-            window = WINDOW if buffer == math.inf else max(WINDOW, int(buffer))
+            window = max(WINDOW, int(min(buffer, LARGEST_WINDOW)))
             port = Inlet(self, number, end, passage, home=True, prefetch=window)
         self.ports[number] = port
         port.start()

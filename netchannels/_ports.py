@@ -44,6 +44,7 @@ class Outlet:
 
     def __init__(self, link: Link, number: int, end: Any, passage: Passage, *, home: bool) -> None:
         self.link, self.number, self.passage, self.home = link, number, passage, home
+        self.counters = link.counters_of(number)
         self.items: dict[int, Item | None] = {}
         self._since: dict[int, float] = {}  # when a value was taken for work
         self._departing: dict[int, list[str]] = {}  # ends in values that have no answer yet
@@ -86,8 +87,8 @@ class Outlet:
         item.ask_back = lambda: self._ask_back(id)
         if passage.calls:
             item.value.cancel = item.ask_back
-        link.counters.sent += 1
-        link.counters.redelivered += attempt > 1
+        self.counters.sent += 1
+        self.counters.redelivered += attempt > 1
         link.poke()
 
     def _somebody_hears(self) -> bool:
@@ -104,7 +105,7 @@ class Outlet:
         item = self.items.get(id)
         if item is not None and item.tentative:
             self.items[id] = None
-            self.link.counters.unknown += 1
+            self.counters.unknown += 1
             self.taker.lose(item)
 
     def _cancel(self, id: int) -> None:
@@ -130,7 +131,7 @@ class Outlet:
     def answered(self, event: Answered) -> None:
         """The other side has answered a value."""
         kind, id = event.kind, event.id
-        counters = self.link.counters
+        counters = self.counters
         if kind != Kind.HOLD:
             self._since.pop(id, None)
         departing = self._departing.pop(id, None)
@@ -198,7 +199,7 @@ class Outlet:
             self.taker.close()
         for item in reversed(items.values()):
             if item is not None:
-                self.link.counters.unknown += item.tentative and item.sender is not None
+                self.counters.unknown += item.tentative
                 self.taker.lose(item)
 
 
@@ -209,6 +210,7 @@ class Inlet:
         self, link: Link, number: int, end: Any, passage: Passage, *, home: bool, prefetch: int
     ) -> None:
         self.link, self.number, self.passage, self.home = link, number, passage, home
+        self.counters = link.counters_of(number)
         self.prefetch = prefetch
         self.given: dict[int, Given] = {}
         self._patient: list[Given] = []  # stand until an alternation here has decided
@@ -267,6 +269,7 @@ class Inlet:
             lacking = self.prefetch - port.wants - self.standing
             if lacking > 0 and (lacking * 2 >= self.prefetch or not port.wants):
                 self.link.connection.want(self.number, lacking)
+                self.link.poke()
 
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
@@ -277,6 +280,8 @@ class Inlet:
             self.standing -= 1
         if id is None or port is None or id not in port.values:
             return
+        if answer == "release" and self.giver.outcome is not None:
+            return  # nobody receives any more: retiring releases all that stand, in order
         if answer == "accept":
             connection.accept(number, id)
         elif answer == "hold":
@@ -310,7 +315,7 @@ class Inlet:
                         f"a reply of {len(data):,} bytes, {self.link.connection.largest:,} at most"
                     )
             except EncodeFailed as error:
-                self.link.connection.fail(self.number, id, f"EncodeFailed: {error}".encode())
+                self.link.connection.fail(self.number, id, self._failure(error))
                 return
         self.link.connection.done(self.number, id, data)
 
@@ -344,13 +349,15 @@ class Inlet:
         try:
             value = self.passage.decode(event.value, link)
         except DecodeFailed as error:
-            link.connection.fail(self.number, id, f"it cannot be read there: {error}".encode())
+            link.connection.fail(
+                self.number, id, f"it cannot be read there: {error}"[:4096].encode(errors="replace")
+            )
             link.forget_arrivals()
             link.poke()
             return
         if link.arriving:
             self._arriving[id], link.arriving = link.arriving, []
-        link.counters.received += 1
+        self.counters.received += 1
         self.standing += 1
         given = self.giver.prepare(value, attempt=event.attempt, last=event.last)
         self.given[id] = given

@@ -1,36 +1,39 @@
-"""How a program joins the network: it listens (`serve`), or it connects (`connect`).
-
-Invariant: a stream belongs to nobody until its handshake is over; whatever fails before that closes
-it, is counted, and touches no other link.
-"""
+"""How a program joins the network: it listens (`serve`), or it connects (`connect`)."""
 
 from __future__ import annotations
 
+import logging
+import os
 import random
-import ssl
+import socket
+import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
 import csp
 
+from ._address import Address
 from ._certificate import Certificate
+from ._entrance import Entrance, Joined, go_in, shake_hands_over
 from ._errors import HandshakeError, NetworkError
-from ._handshake import client_tls, open_as_client, open_as_server, server_tls, time_limit
-from ._hello import Hello
-from ._node import Node, own_label
+from ._hello import Hello, label_of
+from ._inside import Inside
+from ._node import Node
 from ._secret import Secret, as_roles, as_secret
-from ._transport import Address, Listening, dial
+from ._transport import Listening
 
-HANDSHAKE = 5.0  # seconds
-STRANGERS = 64  # connections without a finished handshake
-STRANGERS_OF_ADDRESS = 8
+if TYPE_CHECKING:
+    import ssl
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds between attempts to connect again
-REFUSALS = 5  # in a row, of a server that had let us in before
 DRAIN = 10.0
+
+LOG = logging.getLogger("netchannels")
 
 AnySecret = Secret | str | bytes
 
@@ -38,13 +41,14 @@ AnySecret = Secret | str | bytes
 class _Block:
     """`async with` around a node."""
 
-    _node: Node
+    _inside: Inside
 
-    async def _enter(self) -> Node:
+    async def _enter(self) -> None:
         raise NotImplementedError
 
     async def __aenter__(self) -> Node:
-        return await self._enter()
+        await self._enter()
+        return Node(self._inside)
 
     async def __aexit__(
         self,
@@ -52,75 +56,39 @@ class _Block:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> bool:
-        return await self._node.leave(error)
+        return await self._inside.leave(error)
+
+
+async def _open_with(inside: Inside, joined: Joined) -> None:
+    """Begin with one link."""
+    await inside.open()
+    link = inside.join(joined)
+    inside.nursery.start_soon(inside.carry, joined, link)
+
+
+# --- listening -------------------------------------------------------------------------------
 
 
 class _Serving(_Block):
-    def __init__(
-        self,
-        address: Address,
-        roles: dict[str, Secret],
-        certificate: Certificate | None,
-        hello: Hello,
-        drain: float,
-    ) -> None:
-        self._address, self._roles, self._certificate = address, roles, certificate
-        self._node = Node(hello, drain=drain, roles=roles)
-        self._strangers: list[tuple[str, trio.CancelScope]] = []
+    def __init__(self, address: Address, entrance: Entrance, inside: Inside) -> None:
+        self._address, self._entrance, self._inside = address, entrance, inside
 
-    async def _enter(self) -> Node:
-        for secret in self._roles.values():
-            await secret.key()
+    async def _enter(self) -> None:
+        await self._entrance.prepare()
         listening = await Listening.start(self._address)
-        node = self._node
-        node.address = str(listening.address)
-        await node.open()
-        node.nursery.start_soon(listening.serve, self._let_in)
-        return node
+        inside = self._inside
+        inside.address = str(listening.address)
+        await inside.open()
+        inside.nursery.start_soon(listening.serve, self._let_in)
 
-    async def _let_in(self, stream: trio.abc.Stream, peer: str) -> None:
-        node = self._node
-        scope = self._admit(peer)
-        entry = (peer.rpartition(":")[0], scope)
-        opened = None
+    async def _let_in(self, stream: trio.abc.Stream, address: str) -> None:
+        inside = self._inside
         try:
-            with scope:
-                opened = await self._shake_hands(stream)
-        except (HandshakeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            node.refused(peer, error)
-            return
-        finally:
-            if entry in self._strangers:
-                self._strangers.remove(entry)
-        if opened is None:
-            node.refused(
-                peer, HandshakeError("too many connections without a handshake: the oldest goes")
-            )
-            return
-        stream, terms, role, leftover = opened
-        link = node.has_joined(terms, role, peer, dialled=False)
-        await node.carry(stream, link, leftover)
-
-    def _admit(self, peer: str) -> trio.CancelScope:
-        """Room for one more stranger: the oldest goes, of this address or of all."""
-        host = peer.rpartition(":")[0]
-        same = [each for each in self._strangers if each[0] == host]
-        crowded = same if len(same) >= STRANGERS_OF_ADDRESS else self._strangers
-        if len(same) >= STRANGERS_OF_ADDRESS or len(self._strangers) >= STRANGERS:
-            oldest = crowded[0]
-            self._strangers.remove(oldest)
-            oldest[1].cancel()
-        scope = trio.CancelScope()
-        self._strangers.append((host, scope))
-        return scope
-
-    async def _shake_hands(self, stream: Any) -> tuple[Any, Any, str, bytes]:
-        with time_limit(HANDSHAKE):
-            der = b""
-            if self._certificate is not None:
-                stream, der = await server_tls(stream, self._certificate)
-            terms, role, leftover = await open_as_server(stream, self._roles, self._node.hello, der)
-        return stream, terms, role, leftover
+            joined = await self._entrance.let_in(stream, address)
+        except HandshakeError as error:
+            inside.refused(address, error)
+        else:
+            await inside.carry(joined, inside.join(joined))
 
 
 def serve(
@@ -136,7 +104,7 @@ def serve(
     lost: float = 10.0,
     largest: int = 1024 * 1024 + 64 * 1024,
     drain: float = DRAIN,
-) -> _Serving:
+) -> AbstractAsyncContextManager[Node]:
     """Listen for other nodes: `async with netchannels.serve("0.0.0.0:5000", secret=...) as node:`.
 
     `address` is "HOST:PORT" (":5000" is loopback, port 0 a free one, see `node.address`) or
@@ -165,79 +133,105 @@ def serve(
     elif certificate is None:
         certificate = Certificate.fresh()
     hello = _hello(label, heartbeat, suspect, lost, largest)
-    return _Serving(where, as_roles(secret), certificate, hello, _seconds(drain))
+    roles = as_roles(secret)
+    inside = Inside(hello, drain=_seconds(drain), roles=roles)
+    return _Serving(where, Entrance(roles, certificate, hello), inside)
 
 
-class _Connecting(_Block):
+# --- connecting ------------------------------------------------------------------------------
+
+
+class Connecting(_Block):
+    """What `connect` returns: for `async with`, once, or `async for`, again and again."""
+
     def __init__(
         self,
         address: Address,
         secret: Secret,
+        hello: Hello,
+        *,
         plain: bool,
         context: ssl.SSLContext | None,
-        hello: Hello,
         drain: float,
     ) -> None:
-        self._address, self._secret, self._plain = address, secret, plain
-        self._context, self._hello, self._drain = context, hello, drain
+        self._address, self._secret, self._hello = address, secret, hello
+        self._plain, self._context, self._drain = plain, context, drain
 
-    async def _enter(self) -> Node:
-        self._node = await self.connected()
-        return self._node
+    async def _connected(self) -> Joined:
+        return await go_in(
+            self._address, self._secret, self._hello, plain=self._plain, context=self._context
+        )
 
-    async def connected(self) -> Node:
-        """A node with its link."""
-        node = Node(self._hello, drain=self._drain)
-        await self._secret.key()
-        with time_limit(HANDSHAKE * 2):
-            try:
-                stream: Any = await dial(self._address)
-            except OSError as error:
-                raise NetworkError(
-                    f"nobody answers at {self._address}: {_first_line(error)}; is the other program "
-                    f"running, and its port open?"
-                ) from error
-            der = b""
-            if not self._plain:
-                host = self._address.host if self._context is not None else None
-                stream, der = await client_tls(stream, self._context, host=host)
-            terms, leftover = await open_as_client(stream, self._secret, self._hello, der)
-        node.address = str(self._address)
-        await node.open()
-        link = node.has_joined(terms, "", str(self._address), dialled=True)
-        node.nursery.start_soon(node.carry, stream, link, leftover)
-        return node
+    def _new_inside(self) -> Inside:
+        return Inside(self._hello, drain=self._drain, address=str(self._address))
 
-    async def __aiter__(self) -> AsyncIterator[_Reconnected]:
-        pause, refusals = FIRST_PAUSE, 0
-        came_in = False  # once: the secret is right then
+    async def _enter(self) -> None:
+        joined = await self._connected()
+        self._inside = self._new_inside()
+        await _open_with(self._inside, joined)
+
+    def __aiter__(self) -> AsyncIterator[Reconnected]:
+        return _Again(self)
+
+    async def reconnected(self) -> Reconnected:
+        """A node whose link stands, and whose block was not entered yet."""
+        joined = await self._connected()
+        return Reconnected(self._new_inside(), joined)
+
+
+class _Again(AsyncIterator["Reconnected"]):
+    """The nodes of `async for node in connect(...)`: the next one when the link of the last is lost.
+
+    No async generator, for that would have to be closed by whoever leaves the loop with an error.
+    """
+
+    def __init__(self, connecting: Connecting) -> None:
+        self._connecting = connecting
+        self._last: Reconnected | None = None
+
+    async def __anext__(self) -> Reconnected:
+        if self._last is not None:
+            if not self._last.has_lost_its_link:
+                raise StopAsyncIteration
+            await _pause(FIRST_PAUSE)
+        self._last = await self._next()
+        return self._last
+
+    async def _next(self) -> Reconnected:
+        """Try until somebody lets us in; the log has each reason why not, once."""
+        pause, refusals, told = FIRST_PAUSE, 0, ""
         while True:
             try:
-                node = await self.connected()
+                return await self._connecting.reconnected()
             except NetworkError as error:
                 refusals = refusals + 1 if isinstance(error, HandshakeError) else 0
-                if refusals > (REFUSALS if came_in else 0):
+                if isinstance(error, HandshakeError) and refusals >= error.tries:
                     raise
-                await trio.sleep(pause * random.uniform(0.5, 1.5))
-                pause = min(pause * 2, LONGEST_PAUSE)
-                continue
-            pause, refusals, came_in = FIRST_PAUSE, 0, True
-            block = _Reconnected(node)
-            yield block
-            if not block.came_off:
-                return
-            await trio.sleep(pause * random.uniform(0.5, 1.5))
+                if str(error) != told:
+                    told = str(error)
+                    LOG.warning("%s; trying again", told)
+            await _pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
 
-class _Reconnected(_Block):
+async def _pause(seconds: float) -> None:
+    """So long on average; many programs that lost one node do not come back at once."""
+    await trio.sleep(seconds * random.uniform(0.5, 1.5))
+
+
+class Reconnected(Node):
     """A node of `async for node in connect(...)`: its block absorbs the loss of its link."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.came_off = False
+    __slots__ = ("_joined", "has_lost_its_link")
 
-    async def _enter(self) -> Node:
-        return self._node
+    def __init__(self, inside: Inside, joined: Joined, /) -> None:
+        super().__init__(inside)
+        self._joined = joined
+        self.has_lost_its_link = False
+
+    async def __aenter__(self) -> Node:
+        await _open_with(self._inside, self._joined)
+        return self
 
     async def __aexit__(
         self,
@@ -245,10 +239,9 @@ class _Reconnected(_Block):
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> bool:
-        absorbed = await super().__aexit__(kind, error, tb)
-        if isinstance(error, BaseException) and _is_loss(error):
-            self.came_off = True
-        return absorbed or self.came_off
+        absorbed = await self._inside.leave(error)
+        self.has_lost_its_link = error is not None and _is_loss(error)
+        return absorbed or self.has_lost_its_link
 
 
 def _is_loss(error: BaseException) -> bool:
@@ -272,16 +265,24 @@ def connect(
     lost: float = 10.0,
     largest: int = 1024 * 1024 + 64 * 1024,
     drain: float = DRAIN,
-) -> _Connecting:
+) -> Connecting:
     """Connect to a node that serves: `async with netchannels.connect("host:5000", secret=...) as node:`.
 
     `async for node in connect(...): async with node: ...` is for programs that come back: the
-    block absorbs the loss of its link, and the loop connects again (after 0.1 s to 30 s); it ends
-    with the first block that ends otherwise.  Arguments as for `serve`; `context` is your own,
-    see `netchannels.user_contexts`.
+    block absorbs the loss of its link, and the loop connects again (after 0.1 s to 30 s; the log
+    of `netchannels` says why it has to wait); it ends with the first block that ends otherwise,
+    and raises HandshakeError where trying again would not help.  Arguments as for `serve`; `context` is your own, see `netchannels.user_contexts`.
 
     Raises NetworkError if nobody answers there, HandshakeError if the other side is none of ours,
     and what `serve` raises for its arguments.
+
+    >>> import trio
+    >>> async def main() -> None:
+    ...     async with serve(secret="a secret for this test", label="home") as home:
+    ...         async with connect(home.address, secret="a secret for this test") as node:
+    ...             print(node.status().links[0].peer)
+    >>> trio.run(main)
+    home
     """
     where = Address.parse(address)
     if where.port == 0 and not where.path:
@@ -289,33 +290,26 @@ def connect(
     _check_plain(plain, where)
     hello = _hello(label, heartbeat, suspect, lost, largest)
     bare = plain or bool(where.path)
-    return _Connecting(where, as_secret(secret), bare, context, hello, _seconds(drain))
+    return Connecting(
+        where, as_secret(secret), hello, plain=bare, context=context, drain=_seconds(drain)
+    )
+
+
+# --- over a stream ---------------------------------------------------------------------------
 
 
 class _Over(_Block):
     def __init__(
-        self,
-        stream: trio.abc.Stream,
-        roles: dict[str, Secret],
-        dialled: bool,
-        hello: Hello,
-        drain: float,
+        self, stream: trio.abc.Stream, roles: dict[str, Secret], dialled: bool, inside: Inside
     ) -> None:
-        self._stream, self._roles, self._dialled = stream, roles, dialled
-        self._node = Node(hello, drain=drain, roles=roles)
+        self._stream, self._roles, self._dialled, self._inside = stream, roles, dialled, inside
 
-    async def _enter(self) -> Node:
-        node, hello = self._node, self._node.hello
-        if self._dialled:
-            (secret,) = self._roles.values()
-            terms, leftover = await open_as_client(self._stream, secret, hello)
-            role = ""
-        else:
-            terms, role, leftover = await open_as_server(self._stream, self._roles, hello)
-        await node.open()
-        link = node.has_joined(terms, role, "", dialled=self._dialled)
-        node.nursery.start_soon(node.carry, self._stream, link, leftover)
-        return node
+    async def _enter(self) -> None:
+        inside = self._inside
+        joined = await shake_hands_over(
+            self._stream, self._roles, inside.hello, dialled=self._dialled
+        )
+        await _open_with(inside, joined)
 
 
 def over(
@@ -330,7 +324,7 @@ def over(
     lost: float = 10.0,
     largest: int = 1024 * 1024 + 64 * 1024,
     drain: float = DRAIN,
-) -> _Over:
+) -> AbstractAsyncContextManager[Node]:
     """A node whose one link runs over a stream that you have: a pipe, a tunnel, a test's.
 
     `dialled` is true on one side and false on the other.  Both prove that they have the secret;
@@ -352,7 +346,8 @@ def over(
     <node b at >
     """
     hello = _hello(label, heartbeat, suspect, lost, largest)
-    return _Over(stream, {"": as_secret(secret)}, dialled, hello, _seconds(drain))
+    inside = Inside(hello, drain=_seconds(drain))
+    return _Over(stream, {"": as_secret(secret)}, dialled, inside)
 
 
 def _check_plain(plain: bool, where: Address) -> None:
@@ -370,7 +365,7 @@ def _hello(label: str | None, heartbeat: float, suspect: float, lost: float, lar
         heartbeat=_milliseconds(heartbeat),
         suspect=_milliseconds(suspect),
         lost=_milliseconds(lost),
-        label=own_label() if label is None else label,
+        label=_own_label() if label is None else label,
     )
 
 
@@ -384,5 +379,6 @@ def _seconds(value: float) -> float:
     return value
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _own_label() -> str:
+    """What this program calls itself."""
+    return label_of(sys.argv[0] if sys.argv else "python", socket.gethostname(), os.getpid())

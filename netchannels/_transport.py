@@ -1,4 +1,4 @@
-"""Streams: addresses, listening and dialling, and the three trio tasks that serve a link.
+"""Streams: listening and dialling, and the three trio tasks that serve a link.
 
 Nothing is decided here: bytes go from the stream to the link and back, and its clock is looked at.
 """
@@ -8,64 +8,22 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import ssl
 import stat
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, Protocol, cast
 
 import trio
 
-import csp
-
+from ._address import Address
 from ._errors import NetworkError
-from ._link import Link
 
 LOG = logging.getLogger("netchannels")
 READ = 256 * 1024
-LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 GRACE = 1.0  # seconds to write the last bytes
 
 Handler = Callable[[trio.abc.Stream, str], Awaitable[None]]
-
-
-class Address(NamedTuple):
-    """Where a node listens: host and port, or the path of a Unix socket.
-
-    >>> str(Address.parse("ant:5000")), str(Address.parse("[::1]:80")), str(Address.parse("unix:/run/farm"))
-    ('ant:5000', '[::1]:80', 'unix:/run/farm')
-    """
-
-    host: str
-    port: int
-    path: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """From "HOST:PORT", "[IPV6]:PORT", ":PORT" (loopback) or "unix:PATH".
-
-        Raises ValueError for anything else.
-        """
-        if text.startswith("unix:") and len(text) > 5:
-            return cls("", 0, text[5:])
-        host, colon, port = text.rpartition(":")
-        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise ValueError(
-                f'an address is "HOST:PORT" or "unix:PATH", not {text!r}; port 0 takes a free one'
-            )
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"write an IPv6 address in brackets: [{host}]:{port}")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def is_local(self) -> bool:
-        """True if nobody on another machine can get there, or listen on the way."""
-        return bool(self.path) or self.host in LOOPBACK or self.host.startswith("127.")
 
 
 async def dial(address: Address) -> trio.abc.Stream:
@@ -169,19 +127,71 @@ def remove_socket(path: str) -> None:
         return
 
 
-async def carry(stream: trio.abc.Stream, link: Link, leftover: bytes = b"") -> None:
-    """Serve a link over a stream until it is over, then close the stream."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_contained, link, _look_at_clock, link)
-        nursery.start_soon(_contained, link, _write, stream, link)
-        nursery.start_soon(_contained, link, _read, stream, link, leftover)
-        await link.over.wait()
-        nursery.cancel_scope.cancel()
-    with trio.move_on_after(GRACE, shield=True):
-        await trio.aclose_forcefully(stream)
+class Carried(Protocol):
+    """What is carried over a stream: a link, as its stream sees it."""
+
+    label: str  # who is on the other side
+    lost: str  # why it is lost, once it is
+    over: trio.Event  # nothing more is read or written
+
+    def receive(self, data: bytes, /) -> None:
+        """Bytes have arrived, b"" at the end of the stream."""
+        ...
+
+    def data_to_send(self) -> bytes:
+        """The next bytes to write, b"" if there are none now."""
+        ...
+
+    def has_said_all(self) -> bool:
+        """True once nothing will follow what was written."""
+        ...
+
+    async def wait_writable(self) -> None:
+        """Wait until there may be bytes to write."""
+        ...
+
+    async def let_write(self) -> None:
+        """Let those go on who have got something, then the writer."""
+        ...
+
+    def next_tick(self) -> float:
+        """When `tick` must be called at the latest, in seconds of trio's clock."""
+        ...
+
+    def tick(self) -> None:
+        """Look at the clock."""
+        ...
+
+    def lose(self, why: str, /) -> None:
+        """The stream is broken."""
+        ...
 
 
-async def _contained(link: Link, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+async def carry(
+    stream: trio.abc.Stream,
+    link: Carried,
+    leftover: bytes = b"",
+    *,
+    process: Callable[[Any], Any] = lambda work: work,
+) -> None:
+    """Serve a link over a stream until it is over, then close the stream.
+
+    `process` makes a process of what reads and of what writes: they and the processes of the
+    channels then lend each other the turn, and an answer leaves in the pass in which it arises.
+    """
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_contained, link, _look_at_clock, link)
+            nursery.start_soon(_contained, link, process(_write), stream, link)
+            nursery.start_soon(_contained, link, process(_read), stream, link, leftover)
+            await link.over.wait()
+            nursery.cancel_scope.cancel()
+    finally:  # a cancelled program closes its streams as well
+        with trio.move_on_after(GRACE, shield=True):
+            await trio.aclose_forcefully(stream)
+
+
+async def _contained(link: Carried, work: Callable[..., Awaitable[None]], *args: Any) -> None:
     """A mistake of ours that a peer has found ends its link only, and is told in the log."""
     try:
         await work(*args)
@@ -190,30 +200,30 @@ async def _contained(link: Link, work: Callable[..., Awaitable[None]], *args: An
         link.lose("an error in netchannels: see the log")
 
 
-@csp.process
-async def _read(stream: trio.abc.Stream, link: Link, leftover: bytes) -> None:
+async def _read(stream: trio.abc.Stream, link: Carried, leftover: bytes) -> None:
     if leftover:
         link.receive(leftover)
     while True:
         try:
             data = await stream.receive_some(READ)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            link.lose(_why(error))
-            return
+            if not isinstance(error.__cause__, ssl.SSLEOFError):  # a program that was killed
+                link.lose(_why(error))
+                return
+            data = b""
         link.receive(bytes(data))
         if not data or link.lost:
             return
         await link.let_write()
 
 
-@csp.process
-async def _write(stream: trio.abc.Stream, link: Link) -> None:
+async def _write(stream: trio.abc.Stream, link: Carried) -> None:
     try:
         while True:
-            data = link.connection.data_to_send()
+            data = link.data_to_send()
             if data:
                 await stream.send_all(data)
-            elif link.connection.over:  # all is written, a goodbye last
+            elif link.has_said_all():
                 link.over.set()
                 return
             else:
@@ -222,7 +232,7 @@ async def _write(stream: trio.abc.Stream, link: Link) -> None:
         link.lose(_why(error))
 
 
-async def _look_at_clock(link: Link) -> None:
+async def _look_at_clock(link: Carried) -> None:
     while True:
         await trio.sleep_until(link.next_tick())
         link.tick()

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-import csp
-
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("csp", "netchannels")
+SOURCES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 PAGES = [ROOT / "README.md", ROOT / "DEVELOPING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 PAGE_IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -34,7 +34,7 @@ class Example(NamedTuple):
 
 def examples() -> Iterator[Example]:
     """Found in the source: doctest's own search passes over classes whose `__module__` is set."""
-    for file in sorted((ROOT / "csp").rglob("*.py")):
+    for file in SOURCES:
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -59,12 +59,19 @@ def test_an_example_in_a_docstring_runs(example: Example) -> None:
         pytest.fail("".join(told), pytrace=False)
 
 
-PUBLIC = [n for n in dir(csp) if not n.startswith("_") and not inspect.ismodule(getattr(csp, n))]
+def public(door: str) -> Iterator[str]:
+    """The classes and functions at a front door."""
+    for name, value in vars(importlib.import_module(door)).items():
+        if not name.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value)):
+            yield f"{door}.{name}"
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize(
+    "name", [*public("csp"), *public("netchannels"), *public("netchannels.testing")]
+)
 def test_a_public_class_or_function_shows_an_example(name: str) -> None:
-    shows_one = ">>> " in (getattr(csp, name).__doc__ or "")
+    door, _, last = name.rpartition(".")
+    shows_one = ">>> " in (getattr(importlib.import_module(door), last).__doc__ or "")
     assert shows_one
 
 
@@ -136,7 +143,9 @@ def is_placeholder(name: str) -> bool:
 
 
 def exists(name: str, page: Path) -> bool:
-    wanted = [name, f"{name}.py"] if "/" in name else [name, f"csp/{name}"]
+    wanted = [name, f"{name}.py"]
+    if "/" not in name:
+        wanted += [f"{package}/{name}" for package in PACKAGES]
     return any((base / each).exists() for base in (ROOT, page.parent) for each in wanted)
 
 
@@ -164,7 +173,7 @@ def test_each_file_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_each_private_name_in_a_page_occurs_in_the_source(page: Path) -> None:
     source = set[str]()
-    for file in (ROOT / "csp").rglob("*.py"):
+    for file in SOURCES:
         source |= {file.stem, *re.findall(r"\w+", file.read_text(encoding="utf-8"))}
     missing = private_names(page.read_text(encoding="utf-8")) - source
     assert not missing

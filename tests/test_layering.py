@@ -40,7 +40,11 @@ def module_of(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-FILES = {module_of(file): file for file in sorted((ROOT / "csp").rglob("*.py"))}
+FILES = {
+    module_of(file): file
+    for package in ("csp", "netchannels")
+    for file in sorted((ROOT / package).rglob("*.py"))
+}
 
 
 def room(module: str) -> str | None:
@@ -48,8 +52,26 @@ def room(module: str) -> str | None:
     return parts[1] if len(parts) > 1 and parts[1] in ROOMS else None
 
 
-CORE = [module for module in FILES if room(module) is None]
+def package_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+CORE = [module for module in FILES if room(module) is None and package_of(module) == "csp"]
+NETWORK = [m for m in FILES if room(m) is None and package_of(m) == "netchannels"]
 IN_ROOMS = [module for module in FILES if room(module) is not None]
+
+WIRE = [module for module in NETWORK if module.startswith("netchannels.wire")]
+# who gets in, and how bytes get there: the only ones that know streams, sockets and TLS
+GATE = [
+    "netchannels._address",
+    "netchannels._transport",
+    "netchannels._secret",
+    "netchannels._certificate",
+    "netchannels._hello",
+    "netchannels._handshake",
+    "netchannels._entrance",
+]
+CODEC = [f"netchannels.{name}" for name in ("_shape", "_codec", "_counters", "_status")]
 
 
 class _Uses(ast.NodeVisitor):
@@ -129,9 +151,9 @@ def uses(modules: list[str]) -> Iterator[Use]:
         yield from _parsed(module).names
 
 
-def of_csp(use: Use) -> str | None:
-    """The module of csp that an import names, if any."""
-    if not use.starts("csp"):
+def ours(use: Use) -> str | None:
+    """The module of csp or netchannels that an import names, if any."""
+    if not use.starts("csp", "netchannels"):
         return None
     return use.name if use.name in FILES else use.name.rpartition(".")[0]
 
@@ -155,7 +177,7 @@ def others(*modules: str) -> list[str]:
 def the_deciding_files_know_no_trio() -> Iterator[Use]:
     """_offer, _buffers, _rendezvous, _observe and _kernel import the stdlib and each other"""
     for use in imports([m for m in CORE if m in WITHOUT_TRIO]):
-        if of_csp(use) not in WITHOUT_TRIO and not use.starts(*sys.stdlib_module_names):
+        if ours(use) not in WITHOUT_TRIO and not use.starts(*sys.stdlib_module_names):
             yield use
 
 
@@ -203,25 +225,32 @@ def the_core_knows_no_room() -> Iterator[Use]:
 
 
 def rooms_use_public_names() -> Iterator[Use]:
-    """rooms use csp, csp.abc, csp.lowlevel, csp.from_thread and nothing private of them"""
+    """rooms use public names of csp and netchannels, and nothing private of them"""
     for use in uses(IN_ROOMS):
-        own = f"csp.{room(module_of(use.file))}"
-        if use.starts("csp") and not use.starts(own) and is_private(use.name):
+        elsewhere = use.starts("csp", "netchannels") and not use.starts(own_room(use))
+        if elsewhere and is_private(use.name):
             yield use
+
+
+def own_room(use: Use) -> str:
+    module = module_of(use.file)
+    return f"{package_of(module)}.{room(module)}"
 
 
 def rooms_do_not_know_each_other() -> Iterator[Use]:
     """a room imports no other room; the command may import every room"""
     for use in uses(IN_ROOMS):
-        inside = room(module_of(use.file))
-        if inside in ("cli", "__main__"):
+        if room(module_of(use.file)) in ("cli", "__main__"):
             continue
-        if use.starts(*(f"csp.{name}" for name in ROOMS - {inside})):
+        if use.starts(*(set(EVERY_ROOM) - {own_room(use)})):
             yield use
 
 
-def only_the_command_draws() -> Iterator[Use]:
-    """rich is imported by csp.cli only"""
+EVERY_ROOM = [f"{package}.{name}" for package in ("csp", "netchannels") for name in ROOMS]
+
+
+def only_the_commands_draw() -> Iterator[Use]:
+    """rich is imported by csp.cli and netchannels.cli only"""
     for use in imports([m for m in FILES if room(m) != "cli"]):
         if use.starts("rich"):
             yield use
@@ -234,11 +263,70 @@ def typing_extensions_is_for_the_checker() -> Iterator[Use]:
             yield use
 
 
+# --- the rules of the network --------------------------------------------------------------
+
+
+def the_wire_knows_only_the_stdlib() -> Iterator[Use]:
+    """netchannels.wire imports itself and the stdlib, but no socket, ssl, time or random"""
+    for use in imports(WIRE):
+        allowed = use.starts("netchannels.wire", *sys.stdlib_module_names)
+        if not allowed or use.starts("socket", "ssl", "time", "random", "asyncio", "select"):
+            yield use
+
+
+def the_gate_knows_no_channel() -> Iterator[Use]:
+    """transport and handshake import the stdlib, wire, errors, trio, cryptography, each other"""
+    known = ("netchannels.wire", "netchannels._errors", *GATE)
+    for use in imports(GATE):
+        if not use.starts(*sys.stdlib_module_names, "trio", "cryptography", *known):
+            yield use
+
+
+def only_the_gate_knows_streams() -> Iterator[Use]:
+    """trio's streams and sockets, socket, ssl and cryptography stand in the gate only"""
+    for use in uses([module for module in NETWORK if module not in GATE]):
+        if use.starts("ssl", "socket.socket", "cryptography") or is_stream_of_trio(use.name):
+            yield use
+
+
+def is_stream_of_trio(name: str) -> bool:
+    """True for whatever of trio makes, is or waits for a stream or a socket."""
+    if not name.startswith("trio."):
+        return False
+    return bool(re.search(r"(?i)stream|socket|listener|ssl|dtls", name.removeprefix("trio.")))
+
+
+def the_network_uses_public_names_of_csp() -> Iterator[Use]:
+    """netchannels uses csp, csp.abc and csp.lowlevel, and nothing private of them"""
+    for use in uses(NETWORK):
+        private = use.starts("csp") and is_private(use.name)
+        if private or use.starts("csp.from_thread", *EVERY_ROOM):
+            yield use
+
+
+def the_network_leaves_the_scheduler_alone() -> Iterator[Use]:
+    """netchannels uses public names of trio, and nothing of trio.lowlevel but checkpoint"""
+    for use in uses(NETWORK):
+        if use.starts("trio.lowlevel", "outcome") or (use.starts("trio") and is_private(use.name)):
+            yield use
+
+
+def the_network_stands_on_little() -> Iterator[Use]:
+    """netchannels imports the stdlib, csp, trio, cryptography (gate) and msgspec (codec, status)"""
+    for use in imports(NETWORK):
+        if not use.starts(
+            *sys.stdlib_module_names, "csp", "netchannels", "trio", "cryptography", "msgspec"
+        ):
+            yield use
+        if use.starts("msgspec") and module_of(use.file) not in CODEC:
+            yield use
+
+
 def no_module_is_on_a_cycle() -> Iterator[str]:
     """no import cycles at run time; imports inside functions count"""
     for module in FILES:
         for use in imports([module]):
-            to = of_csp(use)
+            to = ours(use)
             if to is not None and to != module and module in reached_from(to):
                 yield f"{use} leads back to {module}"
 
@@ -251,7 +339,7 @@ def reached_from(module: str) -> set[str]:
         at = todo.pop()
         if at in FILES and at not in seen:
             seen.add(at)
-            todo += [to for use in imports([at]) if (to := of_csp(use)) is not None]
+            todo += [to for use in imports([at]) if (to := ours(use)) is not None]
     return seen
 
 
@@ -264,8 +352,14 @@ RULES: list[Callable[[], Iterator[object]]] = [
     the_core_knows_no_room,
     rooms_use_public_names,
     rooms_do_not_know_each_other,
-    only_the_command_draws,
+    only_the_commands_draw,
     typing_extensions_is_for_the_checker,
+    the_wire_knows_only_the_stdlib,
+    the_gate_knows_no_channel,
+    only_the_gate_knows_streams,
+    the_network_uses_public_names_of_csp,
+    the_network_leaves_the_scheduler_alone,
+    the_network_stands_on_little,
     no_module_is_on_a_cycle,
 ]
 
@@ -280,31 +374,52 @@ def test_rule(rule: Callable[[], Iterator[object]]) -> None:
 # --- the reading order ---------------------------------------------------------------------
 
 
-def reading_order() -> list[str]:
+def reading_order(package: str) -> list[str]:
     text = (ROOT / "DEVELOPING.md").read_text(encoding="utf-8")
     section = text.partition("## Layout and reading order")[2].partition("\n## ")[0]
     block = "\n".join(line for line in section.splitlines() if line.startswith("    "))
-    names = re.findall(r"(?<![\w/])(?:csp/(\w+)|(_[a-z]\w*))", block)
-    return [f"csp.{one or other}" for one, other in names]
+    names = re.findall(rf"(?<![\w/]){package}/([\w/]+)", block)
+    return [f"{package}.{name.replace('/', '.')}" for name in names]
 
 
-def test_the_reading_order_names_every_private_file_once() -> None:
-    named = [name for name in reading_order() if is_private(name)]
-    there = {module for module in CORE if is_private(module)}
-    missing, gone = there - set(named), set(named) - there
+def places(package: str) -> dict[str, int]:
+    found = {name: i for i, name in enumerate(reading_order(package))}
+    if "netchannels.wire.connection" in found:  # the door of the wire is its last file
+        found["netchannels.wire"] = found["netchannels.wire.connection"]
+    return found
+
+
+@pytest.mark.parametrize(("package", "modules"), [("csp", CORE), ("netchannels", NETWORK)])
+def test_the_reading_order_names_every_file_once(package: str, modules: list[str]) -> None:
+    named = reading_order(package)
+    doors = {module for module in modules if FILES[module].name == "__init__.py"}
+    missing, gone = set(modules) - doors - set(named), set(named) - set(modules)
     twice = {name for name in named if named.count(name) > 1}
     assert (missing, gone, twice) == (set(), set(), set())
 
 
-@pytest.mark.parametrize("module", [m for m in CORE if m not in ("csp", "csp.lowlevel")])
+@pytest.mark.parametrize("package", ["csp", "netchannels"])
+def test_the_front_door_tells_the_same_reading_order(package: str) -> None:
+    door = ast.get_docstring(ast.parse(FILES[package].read_text(encoding="utf-8"))) or ""
+    block = "\n".join(line for line in door.splitlines() if line.startswith("    "))
+    named = re.findall(r"(?<!\w)_[a-z]\w*", block)
+    order = [name.removeprefix(f"{package}.") for name in reading_order(package)]
+    assert named == [name for name in order if is_private(name)]
+
+
+DOORS = {"csp", "csp.lowlevel", "netchannels", "netchannels.wire"}
+
+
+@pytest.mark.parametrize("module", [m for m in CORE + NETWORK if m not in DOORS])
 def test_a_file_imports_only_what_is_read_before_it(module: str) -> None:
-    order = reading_order()
-    place = {name: i for i, name in enumerate(order)}
+    place = places(package_of(module))
     assert module in place, f"{module} is missing in the reading order of DEVELOPING.md"
     late = [
         str(use)
         for use in imports([module])
-        if (to := of_csp(use)) is not None and place.get(to, len(order)) >= place[module]
+        if (to := ours(use)) is not None
+        and package_of(to) == package_of(module)
+        and place.get(to, len(place)) >= place[module]
     ]
     assert not late, f"read later than {module}: {late}"
 
@@ -327,3 +442,19 @@ def test_what_a_file_uses_is_seen(source: str, seen: set[str]) -> None:
     found = _Uses(ROOT / "csp" / "_made_up.py")
     found.visit(ast.parse(source))
     assert {use.name for use in found.imports + found.names} == seen
+
+
+@pytest.mark.parametrize(
+    ("name", "forbidden"),
+    [
+        ("trio.open_tcp_stream", True),
+        ("trio.abc.Stream", True),
+        ("trio.SSLStream", True),
+        ("trio.serve_listeners", True),
+        ("trio.socket.socket", True),
+        ("trio.Event", False),
+        ("trio.open_nursery", False),
+    ],
+)
+def test_a_stream_of_trio_is_known_when_it_is_seen(name: str, forbidden: bool) -> None:
+    assert is_stream_of_trio(name) is forbidden

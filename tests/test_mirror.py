@@ -1,4 +1,6 @@
-"""`tests/csp/` mirrors `csp/`: a test file for each source file, a source file for each test file."""
+"""`tests/csp/` mirrors `csp/`, and `tests/netchannels/` the network: each source file has a test
+file, each test file a source file.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,28 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TESTED_ELSEWHERE = {
-    "abc": "abstract classes only: tests/typing/ and tests/csp/test_guards.py",
-    "conformance": "it is a suite itself: tests/conformance/",
-    "from_thread": "two functions of _bridge.py: tests/csp/test_bridge.py",
+    "csp": {
+        "abc": "abstract classes only: tests/typing/ and tests/csp/test_guards.py",
+        "conformance": "it is a suite itself: tests/conformance/",
+        "from_thread": "two functions of _bridge.py: tests/csp/test_bridge.py",
+    },
+    "netchannels": {
+        "faults": "tests/netchannels/test_testing.py",
+        "linked": "tests/netchannels/test_testing.py",
+        "wire": "a door: its files have a test each",
+        "events": "records only",
+    },
 }
 ABOUT_SEVERAL = {
-    "hostile": "promises that were broken once, whichever file broke them",
-    "work": "leases, calls and extended rendezvous side by side",
+    "csp": {
+        "hostile": "promises that were broken once, whichever file broke them",
+        "work": "leases, calls and extended rendezvous side by side",
+    },
+    "netchannels": {
+        "cuts": "a link cut after every byte",
+        "hostile": "peers that break every rule",
+        "kill": "programs that are killed at work",
+    },
 }
 
 
@@ -25,23 +42,33 @@ def name_of(file: Path) -> str:
     return (file.parent.name if file.name == "__init__.py" else file.stem).removeprefix("_")
 
 
-SOURCES = {
-    name_of(file): file
-    for file in sorted((ROOT / "csp").rglob("*.py"))
-    if file.parent.name != "csp" or not file.name.startswith("__")
-}
+def sources(package: str) -> dict[str, Path]:
+    files = sorted((ROOT / package).rglob("*.py"))
+    top = [file for file in files if file.parent.name == package and file.name.startswith("__")]
+    return {name_of(file): file for file in files if file not in top}
+
+
+def mirrors(package: str) -> dict[str, Path]:
+    found = sorted((ROOT / "tests" / package).rglob("test_*.py"))
+    return {file.stem.removeprefix("test_"): file for file in found}
+
+
+PACKAGES = list(TESTED_ELSEWHERE)
 TESTS = {
-    file.stem.removeprefix("test_"): file
-    for file in sorted((ROOT / "tests" / "csp").glob("test_*.py"))
+    f"{package}/{name}": file for package in PACKAGES for name, file in mirrors(package).items()
 }
 
 
-def test_every_source_file_has_its_test_file() -> None:
-    assert SOURCES.keys() - TESTS.keys() == TESTED_ELSEWHERE.keys()
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_source_file_has_its_test_file(package: str) -> None:
+    untested = sources(package).keys() - mirrors(package).keys()
+    assert untested == TESTED_ELSEWHERE[package].keys()
 
 
-def test_every_test_file_has_its_source_file() -> None:
-    assert TESTS.keys() - SOURCES.keys() == ABOUT_SEVERAL.keys()
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_test_file_has_its_source_file(package: str) -> None:
+    without = mirrors(package).keys() - sources(package).keys()
+    assert without <= ABOUT_SEVERAL[package].keys()
 
 
 @pytest.mark.parametrize("name", list(TESTS))

@@ -14,8 +14,8 @@ import traceback
 import types
 import typing
 import warnings
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial, update_wrapper
 from importlib.metadata import PackageNotFoundError, version
@@ -183,9 +183,20 @@ def _run(options: argparse.Namespace) -> Any:
     function = _load(options.target)
     arguments = _arguments(function, options.arg)
     with ExitStack() as stack:
+        stack.enter_context(_program_name(options.target))
         trace = None if options.trace is None else stack.enter_context(_Trace(options.trace))
         start = partial(_start, function, arguments, stack, trace)
         return csp.run(update_wrapper(start, function))  # which keeps its name in reports
+
+
+@contextmanager
+def _program_name(target: str) -> Generator[None]:
+    """The program is called what its file is called: nodes of a network show `sys.argv[0]`."""
+    argv, sys.argv = sys.argv, [_split(target)[0]]
+    try:
+        yield
+    finally:
+        sys.argv = argv
 
 
 def _start(
@@ -237,10 +248,16 @@ class _Trace:
             )
 
 
-def _load(target: str) -> Callable[..., Any]:
-    name = "main"
+def _split(target: str) -> tuple[str, str]:
+    """The file and the name of its function."""
     if not Path(target).exists() and ":" in target:
-        target, _, name = target.rpartition(":")
+        file, _, name = target.rpartition(":")
+        return file, name
+    return target, "main"
+
+
+def _load(target: str) -> Callable[..., Any]:
+    target, name = _split(target)
     path = Path(target)
     if path.is_dir():
         raise UsageError(f"{target} is a directory")

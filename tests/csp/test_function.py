@@ -167,7 +167,7 @@ def test_a_process_among_the_arguments_takes_its_ends_along(run: Any) -> None:
             with channel.sender() as tx:
                 spawn(runs(drain(channel.receiver())))
                 await tx.send(1)
-        assert channel._core.ends == [0, 0]
+        assert channel._core.ends == (0, 0)
 
     run(main)
 
@@ -220,7 +220,7 @@ def test_when_a_process_has_ended_all_its_ends_are_retired(run: Any, how: str) -
         except* Broken:
             assert how == "fail"
         for channel in (given, sent, made, ends):
-            assert channel._core.ends == [0, 0]
+            assert channel._core.ends == (0, 0)
 
     run(main)
 

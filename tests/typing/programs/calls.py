@@ -2,7 +2,7 @@
 
 from typing import assert_type
 
-from csp import Alternation, Call, CallFailed, Channel, Outcome, Receiver, Sender, process
+from csp import Alternation, Call, Channel, Outcome, Receiver, Sender, process
 
 
 @process
@@ -14,7 +14,7 @@ async def client(calls: Sender[Call[int, str]]) -> str:
     async for outcome in calls.outcomes(range(3)):
         assert_type(outcome, Outcome[int, str])
         assert_type(outcome.request, int)
-        assert_type(outcome.error, CallFailed | None)
+        assert_type(outcome.error, Exception | None)
         print(outcome.reply.upper())
     return reply
 

@@ -1,0 +1,174 @@
+"""What a node shares: ends under names, for whom, and until when.
+
+Invariant: under each name there is at most one sender and one receiver, of one channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple, cast
+
+import csp
+from csp.lowlevel import is_elsewhere, same_channel, take_over
+
+from ._errors import NameRefused, NetworkError
+from ._link import DIRECTION, FORBIDDEN, TYPE, UNKNOWN, Link, mismatch
+from ._passage import Passage
+from .wire import events
+from .wire.connection import NAME
+
+STATUS = "@status"  # the built-in name
+
+
+class SharedEnd(NamedTuple):
+    """One of the ends under a name, and the roles that may use it (None: all)."""
+
+    end: Any
+    allow: frozenset[str] | None
+
+
+class Shared:
+    """What is shared under one name."""
+
+    def __init__(self, name: str, passage: Passage) -> None:
+        self.name, self.passage = name, passage
+        self.until: str | None = None
+        self.ends: dict[bool, SharedEnd] = {}  # by whether the other side receives
+
+    def any_end(self) -> Any:
+        """One of the ends."""
+        return next(iter(self.ends.values())).end
+
+    def described(self) -> str:
+        """What it carries, and what others can do with it."""
+        ways = ", ".join("receive" if receives else "send" for receives in sorted(self.ends))
+        return f"{self.passage.described} ({ways})"
+
+    def has_ended(self) -> bool:
+        """True if nothing can come through it any more, and nothing is in work."""
+        statistics: csp.Statistics = self.any_end().statistics()
+        return (
+            statistics.open_send_channels == 0
+            and statistics.current_buffer_used == 0
+            and statistics.tasks_waiting_send == 0
+        )
+
+    def close(self) -> None:
+        """Nobody can ask for it any more."""
+        for shared in self.ends.values():
+            shared.end.close()
+
+
+class Shares:
+    """All that a node shares, by name; `roles` are those that its secrets tell apart."""
+
+    def __init__(self, roles: Iterable[str]) -> None:
+        self._roles = frozenset(roles)
+        self._by_name: dict[str, Shared] = {}
+
+    def add(
+        self,
+        name: str,
+        end: csp.Sender[Any] | csp.Receiver[Any],
+        until: str | None,
+        allow: Iterable[str] | None,
+    ) -> None:
+        """Share an end; see `Node.share`."""
+        if not isinstance(cast(object, end), (csp.Sender, csp.Receiver)):
+            hint = f": write `{end.name}.receiver()`" if isinstance(end, csp.Channel) else ""
+            raise TypeError(f"an end of a channel is shared, not {end!r}{hint}")
+        _check_name(name)
+        allowed = self._known_roles(allow)
+        if until is not None and until not in self._by_name:
+            raise ValueError(f"until={until!r}: nothing is shared under that name; share it first")
+        if is_elsewhere(end):
+            raise NetworkError(
+                f"the home of `{end.channel_name}` is another program: let the others connect there"
+            )
+        shared = self._by_name.get(name) or Shared(name, Passage(end.type))
+        receives = isinstance(end, csp.Receiver)
+        if receives in shared.ends:
+            what = "receiver" if receives else "sender"
+            raise ValueError(
+                f"a {what} is shared as {name!r} already: unshare it, or take another name"
+            )
+        if shared.ends and not same_channel(shared.any_end(), end):
+            raise ValueError(f"{name!r} is the name of another channel: take another one")
+        end.clone().close()  # EndClosed, if it is not ours to give
+        shared.ends[receives] = SharedEnd(take_over(end), allowed)
+        shared.until = until or shared.until
+        self._by_name[name] = shared
+
+    def _known_roles(self, allow: Iterable[str] | None) -> frozenset[str] | None:
+        if allow is None:
+            return None
+        allowed = frozenset([allow] if isinstance(allow, str) else allow)
+        if not allowed <= self._roles or self._roles == {""}:
+            raise ValueError(
+                f"`allow` needs one secret a role: serve(secret={{'worker': s1, 'admin': s2}}); "
+                f"roles of this node: {sorted(self._roles - {''}) or 'none'}"
+            )
+        return allowed
+
+    def add_status(self, end: csp.Sender[Any]) -> None:
+        """Share the built-in name."""
+        shared = self._by_name[STATUS] = Shared(STATUS, Passage(end.type))
+        shared.ends[False] = SharedEnd(take_over(end), None)
+
+    def remove(self, name: str) -> None:
+        """Share it no more; raises NameRefused."""
+        shared = self._by_name.pop(name, None)
+        if shared is None:
+            raise NameRefused(f"nothing is shared as {name!r}; shared: {self._listed()}")
+        shared.close()
+
+    def remove_all(self, *, status: bool) -> None:
+        """Share nothing any more, the built-in name as well if `status` is true."""
+        for name in [name for name in self._by_name if status or name != STATUS]:
+            self.remove(name)
+
+    def remove_served(self, in_use: Collection[str]) -> None:
+        """Share no more what has waited for something that has ended; `in_use` has open ports."""
+        for shared in list(self._by_name.values()):
+            until = shared.until
+            if until is None or shared.name in in_use or until in in_use:
+                continue
+            source = self._by_name.get(until)
+            if source is None or source.has_ended():
+                self.remove(shared.name)
+
+    def find(
+        self, link: Link, asked: events.Opening, label: str
+    ) -> tuple[Any, Passage, float] | tuple[int, str]:
+        """A clone of the end that is asked for, its passage and buffer; or why there is none."""
+        shared = self._by_name.get(asked.name)
+        if shared is None:
+            return UNKNOWN, f"{label} shares no {asked.name!r}; it shares: {self._listed()}"
+        found = shared.ends.get(asked.receives)
+        if found is None:
+            way = "sender" if asked.receives else "receiver"
+            can = "send" if asked.receives else "receive"
+            return DIRECTION, f"others can only {can} on {asked.name!r}: use `node.{way}`"
+        end, allow = found
+        if allow is not None and link.role not in allow:
+            return FORBIDDEN, f"{asked.name!r} is not for the role {link.role!r}"
+        why = mismatch(asked, shared.passage, end)
+        if why:
+            return TYPE, f"{asked.name!r}: {why} ({link.label} asks {label})"
+        return end.clone(), shared.passage, end.statistics().max_buffer_size
+
+    def described(self) -> dict[str, str]:
+        """The names that can be asked for, with what they carry."""
+        return {
+            name: shared.described() for name, shared in self._by_name.items() if name != STATUS
+        }
+
+    def _listed(self) -> str:
+        return ", ".join(sorted(self.described())) or "nothing"
+
+
+def _check_name(name: str) -> None:
+    if not name or name[0] in "@~" or len(name.encode()) > NAME:
+        raise ValueError(
+            f"a name has 1 to {NAME} bytes and does not begin with @ or ~: {name[:40]!r}"
+        )
