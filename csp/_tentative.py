@@ -288,12 +288,19 @@ class Taker(_Elsewhere):
 class Given(Standing):
     """A value that a Giver has brought."""
 
-    __slots__ = ("attempt", "call", "kept", "last", "settled")
+    __slots__ = ("attempt", "call", "kept", "key", "last", "settled")
 
     def __init__(
-        self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
+        self,
+        told: Callable[[Any], object],
+        value: Any,
+        mode: int,
+        key: Any,
+        attempt: int,
+        last: bool,
     ) -> None:
         super().__init__(told)
+        self.key: Any = key  # by which who brought it knows it
         self.side: int = SEND
         self.mode: int = mode
         self.value: Any = value
@@ -337,9 +344,11 @@ class Giver(_Elsewhere):
             self.core.wanted = wanted
             self.core.be_slow()
 
-    def prepare(self, value: Any, *, attempt: int = 0, last: bool = False) -> Given:
+    def prepare(
+        self, value: Any, *, key: Any = None, attempt: int = 0, last: bool = False
+    ) -> Given:
         """A value to be given; on a channel of calls it is the request."""
-        me = Given(self._changed, value, self._mode, attempt, last)
+        me = Given(self._changed, value, self._mode, key, attempt, last)
         if self.core.answers is not None:
             me.value = me.call = Ticket(value, self.core, lambda ticket: self._answered(me))
         return me
