@@ -13,7 +13,7 @@ import secrets
 import typing
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import trio
 
@@ -183,13 +183,15 @@ class Link:
 
     def dispatch(self) -> None:
         """Hand out what has happened."""
+        happened: list[Any]
         while happened := self.connection.events():
             for event in happened:
-                of_port = OF_PORT.get(type(event))
+                kind: type = type(event)
+                of_port = OF_PORT.get(kind)
                 if of_port is not None:
                     of_port(self.ports[event.port], event)
                 else:
-                    self._dispatch[type(event)](event)
+                    self._dispatch[kind](event)
         self._forget_closed()
 
     def _forget_closed(self) -> None:

@@ -32,7 +32,7 @@ DOORS = {
     "csp.lowlevel": """
         Item Party Standing Watch Rendezvous Given Giver Taker
         take_over is_elsewhere same_channel
-        Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
+        Kernel TrioKernel Latch Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event
     """,
     "csp.testing": "check_channel cancel_at_every_step",
