@@ -146,11 +146,9 @@ class Sender(End, abc.Sender[T_contra]):
             kernel.tell("offered", core.path(), "send")
         if core.must_ask():  # the answer takes a while: let a pending cancel strike before
             await kernel.cancel_point()
-        cargo = None
-        if core.carries:
-            value, cargo = pack(value)
+        packed, cargo = pack(value) if core.carries else (value, None)
         me = kernel.party()
-        me.side, me.value, me.end = SEND, value, self
+        me.side, me.value, me.end = SEND, packed, self
         woken: list[Party] = []
         try:
             if core.send(me, woken):

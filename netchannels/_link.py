@@ -71,7 +71,7 @@ class Asking:
     def __init__(self, number: int, bind: Callable[[], Port] | None) -> None:
         self.number = number
         self.bind = bind
-        self.answered = trio.Event()
+        self.answered: trio.Event = trio.Event()
         self.error: Exception | None = None
 
 
@@ -88,18 +88,22 @@ class Link:
         role: str,
         address: str,
     ) -> None:
-        self.connection, self.home = connection, home
-        self.peer, self.label, self.role, self.address = peer, label, role, address
-        self.counters = Counters()
-        self.round_trips = RoundTrips()
+        self.connection: Connection = connection
+        self.home: Home = home
+        self.peer: bytes = peer
+        self.label: str = label
+        self.role: str = role
+        self.address: str = address
+        self.counters: Counters = Counters()
+        self.round_trips: RoundTrips = RoundTrips()
         self.ports: dict[int, Port] = {}
         self.asking: dict[int, Asking] = {}
         self.departing: list[str] = []  # names of the ends in the value that is being encoded
         self.arriving: list[Callable[[], None]] = []  # opens the ends in the value just decoded
-        self.lost = ""  # why, once it is
-        self.left = False  # it said goodbye
-        self.suspected = False
-        self.over = trio.Event()
+        self.lost: str = ""  # why, once it is
+        self.left: bool = False  # it said goodbye
+        self.suspected: bool = False
+        self.over: trio.Event = trio.Event()
         self._early: dict[int, Any] = {}  # ends of ports on which nothing hangs yet
         self._moving: dict[str, Any] = {}  # ends that travel to the other side, by name
         self._reminders: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
@@ -366,6 +370,7 @@ class Link:
         channel: csp.Channel[Any] = csp.Channel(element, name="moved", max_attempts=math.inf)
         near: Any = channel.receiver() if receives else channel.sender()
         far: Any = channel.sender() if receives else channel.receiver()
+        far = take_over(far, travelling=True)  # if nobody takes the value, both ends just retire
 
         def open_port() -> None:
             if self.lost:

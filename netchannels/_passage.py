@@ -35,7 +35,7 @@ class Passage:
     __slots__ = ("_reply", "_value", "calls", "described", "fingerprint", "kind")
 
     def __init__(self, kind: Any) -> None:
-        self.kind = kind
+        self.kind: Any = kind
         self.described: str = described(kind)
         self.calls: bool = kind is csp.Call or typing.get_origin(kind) is csp.Call
         if self.calls:

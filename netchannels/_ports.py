@@ -106,6 +106,7 @@ class Outlet:
         item = self.items.get(id)
         if item is not None and item.tentative:
             self.items[id] = None
+            self.link.stay(self._departing.pop(id, []))  # ends in it are their sender's again
             self.counters.unknown += 1
             self.taker.lose(item)
 
@@ -195,6 +196,8 @@ class Outlet:
     def lost(self, why: str) -> None:
         """The link is lost: what was delivered goes back, or its sender is told."""
         items, self.items = self.items, {}
+        for departing in self._departing.values():
+            self.link.stay(departing)
         if not self.home:
             self.taker.sever(why)
         else:

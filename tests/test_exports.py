@@ -31,8 +31,8 @@ DOORS = {
     "csp.from_thread": "send receive",
     "csp.lowlevel": """
         Item Party Standing Watch Rendezvous Given Giver Taker
-        take_over is_elsewhere same_channel
-        Kernel TrioKernel Latch Holder Nursery Scope Waiting PARK PARKED current_kernel install
+        take_over is_elsewhere same_channel Latch
+        Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event
     """,
     "csp.testing": "check_channel cancel_at_every_step",

@@ -86,8 +86,9 @@ WORKERS = {"serve": serve, "lease": lease, "take": take, "compute": compute}
 
 async def work(kind: str, address: str) -> None:
     """Be a worker until the link is lost or the work is done."""
+    plain = address.startswith("127.")
     async with netchannels.connect(
-        address, secret=SECRET, plain=True, label=f"{kind} {os.getpid()}", drain=1, **AGREED
+        address, secret=SECRET, plain=plain, label=f"{kind} {os.getpid()}", drain=1, **AGREED
     ) as node:
         await WORKERS[kind](node)
 
@@ -117,13 +118,17 @@ def main() -> None:
 class Farm:
     """The programs that a test has started, by their pids; all are killed at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *before: str) -> None:
+        self.before = before  # the command that starts it elsewhere
         self.pids: list[int] = []
         self.dead = 0
 
     def __enter__(self) -> Self:
         self.nursery = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*self.before, sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         return self
 

@@ -19,9 +19,8 @@ import trio.testing
 
 import csp
 from csp.testing import cancel_at_every_step
-from netchannels.testing import linked
+from netchannels.testing import faulty_pair, linked
 
-PREFETCHES = [0, 2]
 Calls = csp.Call[int, int]
 
 
@@ -89,8 +88,7 @@ def test_a_cancelled_send_did_not_happen(direction: str) -> None:
     cancel_each(scenario)
 
 
-@pytest.mark.parametrize("prefetch", PREFETCHES)
-@pytest.mark.parametrize("direction", ["down", "up"])
+@pytest.mark.parametrize(("direction", "prefetch"), [("down", 0), ("down", 2), ("up", 0)])
 def test_a_cancelled_receive_has_taken_nothing(direction: str, prefetch: int) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         taken = list[int]()
@@ -312,3 +310,66 @@ def test_a_cancelled_opening_leaves_no_port() -> None:
                 assert not link.connection.ports
 
     cancel_each(scenario)
+
+
+def test_a_sender_that_is_cancelled_while_the_answer_is_on_its_way_knows_that_it_does_not_know() -> (
+    None
+):
+    async def main() -> None:
+        streams = faulty_pair()
+        async with linked(streams) as (home, there):
+            numbers, scope, told = csp.Channel(int), trio.CancelScope(), list[str]()
+            home.share("it", numbers.sender())
+            with await there.sender("it", int) as tx, numbers.receiver() as rx:
+
+                async def sends() -> None:
+                    with scope:
+                        try:
+                            await tx.send(1)
+                        except csp.DeliveryUnknown:
+                            told.append("unknown")
+                    assert trio.current_time() - start <= 3  # patience, and a tick
+
+                async with trio.open_nursery() as nursery:
+                    start = trio.current_time()
+                    nursery.start_soon(sends)
+                    await trio.testing.wait_all_tasks_blocked()
+                    streams[1].hold()
+                    assert await rx.receive() == 1
+                    scope.cancel()
+                assert told == ["unknown"]
+                streams[1].release()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(tx.send, 2)  # the late answer has changed nothing
+                    assert await rx.receive() == 2
+            counters = there.status().total
+            assert (counters.sent, counters.taken, counters.unknown) == (2, 1, 1)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_a_node_can_be_cancelled_while_it_waits_for_what_is_in_work() -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            begun, scope = trio.Event(), trio.CancelScope()
+
+            async def works(rx: csp.Receiver[int]) -> None:
+                with rx:
+                    async with rx.lease():
+                        begun.set()
+                        await trio.sleep(1_000)
+
+            with scope:
+                async with linked(drain=100) as (home, there):
+                    jobs = csp.Channel(int, name="jobs", buffer=1)
+                    home.share("it", jobs.receiver())
+                    nursery.start_soon(works, await there.receiver("it", int))
+                    with jobs.sender() as tx:
+                        await tx.send(1)
+                    await begun.wait()
+                    scope.deadline = trio.current_time() + 5
+            assert scope.cancelled_caught
+            assert trio.current_time() < 10
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -28,7 +28,7 @@ import trio
 
 import csp
 import netchannels
-from netchannels import _serve
+from netchannels import _entrance
 from netchannels._handshake import client_tls, open_as_client
 from netchannels._hello import Hello
 from netchannels.wire import Connection, Kind
@@ -228,7 +228,7 @@ def test_what_a_good_worker_has_said_does_not_let_a_stranger_in() -> None:
             async with trio.open_nursery() as nursery:
                 (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
                 nursery.start_soon(trio.serve_listeners, passes_on, [listener])
-                address = "127.0.0.1:%d" % listener.socket.getsockname()[1]
+                address = f"127.0.0.1:{listener.socket.getsockname()[1]}"
                 async with netchannels.connect(address, secret=SECRET, plain=True, label="good"):
                     await has_joined(home.node, "good")
                 nursery.cancel_scope.cancel()
@@ -251,7 +251,7 @@ def test_a_program_that_has_dialled_itself_or_an_echo_is_refused() -> None:
         async with at_work(plain=True), trio.open_nursery() as nursery:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             nursery.start_soon(trio.serve_listeners, echoes, [listener])
-            address = "127.0.0.1:%d" % listener.socket.getsockname()[1]
+            address = f"127.0.0.1:{listener.socket.getsockname()[1]}"
             with pytest.raises(netchannels.HandshakeError, match="dialled yourself"):
                 async with netchannels.connect(address, secret=SECRET, plain=True):
                     pass
@@ -273,7 +273,7 @@ def test_idle_connections_are_bounded_and_keep_no_worker_out() -> None:
             async with netchannels.connect(node.address, secret=SECRET, label="three"):
                 await has_joined(node, "three")
             with trio.fail_after(10):
-                while node.status().refused < count - _serve.STRANGERS_OF_ADDRESS:
+                while node.status().refused < count - _entrance.STRANGERS_OF_ADDRESS:
                     await trio.sleep(0.01)
             for stream in streams:
                 await stream.aclose()
@@ -298,7 +298,7 @@ def test_idle_connections_from_many_addresses_are_bounded() -> None:
                     await stream.connect(("127.0.0.1", port))
                     streams.append(stream)
             with trio.fail_after(10):
-                while node.status().refused < 100 - _serve.STRANGERS:
+                while node.status().refused < 100 - _entrance.STRANGERS:
                     await trio.sleep(0.01)
             async with netchannels.connect(node.address, secret=SECRET, label="three"):
                 await has_joined(node, "three")
@@ -317,7 +317,7 @@ def test_idle_connections_from_many_addresses_are_bounded() -> None:
 def test_who_says_a_byte_now_and_then_has_the_time_of_a_handshake(
     secret_words: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_serve, "HANDSHAKE", 0.3)
+    monkeypatch.setattr(_entrance, "HANDSHAKE", 0.3)
 
     async def main() -> None:
         async with at_work(plain=True) as home:
@@ -547,6 +547,8 @@ def test_a_value_that_cannot_be_read_fails_and_its_link_lives(data: bytes) -> No
                     assert b"cannot be read" in failed.body
                     traitor.connection.deliver(port, b"\x93\x01\x02\x03")
                     assert (await traitor.hears(Answered)).kind == Kind.ACCEPT
+                    while not home.inbox:
+                        await trio.sleep(0.001)
                     assert home.inbox == [[1, 2, 3]]
                 assert home.node.status().lost == 0
 

@@ -137,6 +137,9 @@ class Link:
     async def wait_writable(self) -> None:
         await trio.sleep_forever()
 
+    async def let_write(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     def next_tick(self) -> float:
         return trio.current_time() + 1
 
