@@ -13,7 +13,7 @@ import secrets
 import typing
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import trio
 
@@ -187,10 +187,9 @@ class Link:
 
     def dispatch(self) -> None:
         """Hand out what has happened."""
-        happened: list[Any]
         while happened := self.connection.events():
-            for event in happened:
-                kind: type = type(event)
+            for event in cast("list[Any]", happened):
+                kind: type[Any] = event.__class__
                 of_port = OF_PORT.get(kind)
                 if of_port is not None:
                     of_port(self.ports[event.port], event)
