@@ -20,7 +20,7 @@ from .elsewhere import Elsewhere, elsewhere
 
 T = TypeVar("T")
 
-WARM = 50
+WARM = 200
 MIB = 1 << 20
 PREFETCH = 256  # small values
 LONG_AHEAD = 4  # values of a mebibyte
