@@ -1,5 +1,8 @@
 """The network: netchannels beside bare trio streams with msgspec, and beside multiprocessing.
 
+Two programs that answer each other may be put on one processor or on two, as the scheduler of the
+system likes: figures of the rendezvous come in two sizes, and the best of many is what counts.
+
 Two programs each time, or three, over plain loopback; what is measured begins when all are there.
 """
 
@@ -25,15 +28,15 @@ def measure(effort: Effort, tell: Tell) -> Group:
     """The table of the network."""
     ours = on_netchannels
     bare = {
-        "round trip": Candidate("bare trio and msgspec: 64 bytes and an answer", on_streams.round_trip),
-        "one way": Candidate("bare trio and msgspec: batches of small values", on_streams.one_way, first=MANY),
-        "task": Candidate("the same, one by one from and to trio tasks", on_streams.one_by_one, first=MANY),
-        "bulk": Candidate("bare trio stream: 1 MiB", on_streams.bulk, first=FEW),
+        "round trip": Candidate("bare: 64 bytes and an answer", on_streams.round_trip),
+        "one way": Candidate("bare: batches of small values", on_streams.one_way, first=MANY),
+        "task": Candidate("bare, from and to trio tasks: small values", on_streams.one_by_one, first=MANY),
+        "bulk": Candidate("bare: 1 MiB", on_streams.bulk, first=FEW),
     }  # fmt: skip
     rendezvous = Candidate("rendezvous, 64 bytes", ours.rendezvous)
-    there = Candidate("rendezvous, 64 bytes, its sender elsewhere", ours.rendezvous_there)
-    one_way = Candidate("one way, prefetch 256, small values", ours.one_way, first=MANY)
-    bulk = Candidate("one way, values of 1 MiB", ours.bulk, first=FEW)
+    there = Candidate("rendezvous, sender elsewhere", ours.rendezvous_there)
+    one_way = Candidate("one way, prefetch 256", ours.one_way, first=MANY)
+    bulk = Candidate("one way, 1 MiB", ours.bulk, first=FEW)
     calls = {
         workers: Candidate(f"calls, {_programs(workers)}", partial(ours.calls, workers, 0))
         for workers in (1, 2)
@@ -47,14 +50,14 @@ def measure(effort: Effort, tell: Tell) -> Group:
     }
     managers = {
         workers: Candidate(
-            f"managers' queues, {_programs(workers)}",
+            f"managers, {_programs(workers)}",
             partial(on_multiprocessing.managers, workers),
         )
         for workers in (1, 2)
     }
     pools = {
         workers: Candidate(
-            f"Pool.imap_unordered(chunksize=1), {_programs(workers)}",
+            f"Pool.imap_unordered, {_programs(workers)}",
             partial(on_multiprocessing.pool, workers),
         )
         for workers in (1, 2)
@@ -62,7 +65,9 @@ def measure(effort: Effort, tell: Tell) -> Group:
     own = [rendezvous, there, one_way, bulk, *calls.values(), *ahead.values()]
     interleave([*bare.values(), *own, *managers.values(), *pools.values()], effort, tell)
 
-    group = Group("network", "Between programs, an operation", "ratio")
+    group = Group(
+        "network", "Between programs, an operation (bare: trio streams and msgspec)", "ratio"
+    )
 
     def add(what: str, of: Candidate, ratio: float | None = None, goal: Goal | None = None) -> None:
         group.rows.append(Row(what, "us", of.samples, ratio, goal))

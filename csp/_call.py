@@ -212,6 +212,7 @@ async def serve(receiver: Receiver[Any], answer: Callable[[Any], Any]) -> None:
             return
         if ticket.cancelled:
             continue
-        async with Accepted[Any, Any](receiver, ticket) as accepted:
+        accepting: Accepted[Any, Any] = Accepted(receiver, ticket)
+        async with accepting as accepted:
             reply = answer(accepted.request)
             accepted.reply(await reply if inspect.isawaitable(reply) else reply)

@@ -144,6 +144,7 @@ class TrioKernel(Kernel):
         "parked",
         "pending",
         "run_context",
+        "spawned",
         "watched",
     )
 
@@ -155,6 +156,7 @@ class TrioKernel(Kernel):
         self.lent_steps: int = 0
         self.pending: int = 0  # drivers that trio resumes in this pass or the next, to go on
         self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
+        self.spawned: set[trio.lowlevel.Task] = set()  # beside processes, in their name
         self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
         self.run_context: dict[str, Any] = _RUN_CONTEXT.__dict__ if CAN_LEND else {}
         trio.lowlevel.add_instrument(_Pass(self))
@@ -174,13 +176,17 @@ class TrioKernel(Kernel):
     async def before(self) -> bool:
         """Called first in each operation; True if `after` must follow when it did not park.
 
-        In a plain trio task every operation is a full checkpoint; in a process only one whose
-        pass is over.  A pending cancel strikes here, before anything is committed.
+        In a plain trio task every operation is a full checkpoint; in a process, and in what it has
+        spawned, only one whose pass is over.  A pending cancel strikes here, before anything is
+        committed.
         """
         holder = self.current
         if holder is None:
-            holder = HOLDER.get()
-            if holder is None or holder.task is not current_task():
+            holder, task = HOLDER.get(), current_task()
+            if task in self.spawned:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                self.credit += 1  # its step is not one of a driver, which renews it
+            elif holder is None or holder.task is not task:
                 await trio.lowlevel.checkpoint_if_cancelled()
                 return True
         self.credit -= 1
@@ -269,8 +275,13 @@ class TrioKernel(Kernel):
         scope = trio.CancelScope()
 
         async def body() -> None:
-            with scope:
-                await function()
+            task = current_task()
+            self.spawned.add(task)
+            try:
+                with scope:
+                    await function()
+            finally:
+                self.spawned.discard(task)
 
         trio.lowlevel.spawn_system_task(body, context=copy_context())
         return scope

@@ -15,7 +15,9 @@ Invariants of a `Rendezvous`:
   elsewhere every sender into a channel without a buffer is engaged until that has answered.
 * a value that the channel drops (poison, a full buffer, no receiver left) goes through `discard`.
 * `quick` is true only if nothing but the waiting list matters: no buffer, nothing given back,
-  no watches, both directions open, no poison.  The hot paths of the ends rest on it.
+  no watches, both directions open, no poison, nobody elsewhere who has to be asked or told
+  (`slow`).  The hot paths of the ends rest on it.
+* `listeners` hear of the end of their side, and of nothing else.
 """
 
 from __future__ import annotations
@@ -68,10 +70,12 @@ class Rendezvous:
         "gone",
         "held",
         "last",
+        "listeners",
         "poison",
         "quick",
         "receivers",
         "senders",
+        "slow",
         "watches",
     )
 
@@ -81,12 +85,14 @@ class Rendezvous:
         self.buffer: Buffer | None = buffer
         self.front: deque[Item] | None = None
         self.watches: tuple[list[Watch], list[Watch]] | None = None
+        self.listeners: list[Party] | None = None
         self.held: int = 0
         self.senders: int = 0  # ends
         self.receivers: int = 0
         self.gone: tuple[bool, bool] = NONE_GONE
         self.causes: tuple[Causes, Causes] = NO_CAUSES  # with which ends of a side left
         self.poison: tuple[str, str] | None = None  # reason, who
+        self.slow: bool = False
         self.quick: bool = buffer is None
 
     # --- the waiting list ------------------------------------------------------------------
@@ -161,6 +167,18 @@ class Rendezvous:
             self.watches = None
             self._review()
 
+    def listen(self, party: Party) -> None:
+        """Settle `party` when its side ends."""
+        self.listeners = [*(self.listeners or ()), party]
+
+    def unlisten(self, party: Party) -> None:
+        """Forget it."""
+        self.listeners = [other for other in self.listeners or () if other is not party] or None
+
+    def be_slow(self) -> None:
+        """No operation may take the hot path from now on."""
+        self.slow, self.quick = True, False
+
     def _announce(self, side: int) -> None:
         """The guards of `side` may have become ready."""
         if self.watches is not None:
@@ -171,6 +189,7 @@ class Rendezvous:
         self.quick = (
             self.buffer is None
             and not self.front
+            and not self.slow
             and self.watches is None
             and self.poison is None
             and not self.gone[SEND]
@@ -386,7 +405,8 @@ class Rendezvous:
                 self.quick = False
                 self._announce(RECEIVE)
                 self._serve(woken)
-        self._end_if_drained(woken)
+        if self.gone is not NONE_GONE or self.poison is not None:
+            self._end_if_drained(woken)
 
     def keep(self, item: Item, woken: Woken, *, extended: bool, answers: bool) -> None:
         """A receiver elsewhere has taken `item` for work: it is tentative no more.
@@ -527,6 +547,10 @@ class Rendezvous:
             woken.append(party)
         for watch in self.watches[side] if self.watches is not None else ():
             watch.settle(outcome, woken)
+        for party in self.listeners or ():
+            if party.side == side:
+                party.outcome = outcome
+                woken.append(party)
 
 
 def _engages(sender: Party, to: Party) -> bool:

@@ -29,12 +29,9 @@ from ._offer import (
     SEND,
     TAKE,
     TENTATIVE,
-    UNTIL_END,
     Item,
     Party,
-    Selector,
     Standing,
-    Watch,
 )
 from ._parking import current_kernel
 
@@ -71,11 +68,9 @@ class _Elsewhere:
         self.core: Core = self.end._core
         self._ended: Callable[[], object] = ended
         self._over: bool = False
-        self._notice: Selector = Selector()
-        self._notice.enabled = 1
-        self._watch: Watch = Watch(self._notice, 1, end._side, UNTIL_END)
-        self._notice.party = Standing(self._tell)
-        self.core.watch(self._watch)
+        self._notice: Standing = Standing(self._tell)
+        self._notice.side = end._side
+        self.core.listen(self._notice)
 
     def _tell(self, _: object) -> None:
         if not self._over:
@@ -103,7 +98,7 @@ class _Elsewhere:
         """Retire the end; values that were taken and not answered are answered all the same."""
         if not self._over:
             self._over = True
-            self.core.unwatch(self._watch)
+            self.core.unlisten(self._notice)
             self.end._retire(cause)
 
     def kill(self, reason: str, who: str) -> None:
@@ -115,7 +110,7 @@ class _Elsewhere:
         if not self._over:
             self._over = True
             self.core.lost = self.core.lost or why
-            self.core.unwatch(self._watch)
+            self.core.unlisten(self._notice)
             self._wake(self.core.kill, why, "")
             self.end._retire()
 
@@ -144,48 +139,52 @@ class Taker(_Elsewhere):
     ) -> None:
         self._may: Callable[[], bool] = may
         self._taken: Callable[[Item], object] = taken
-        self._party: Standing | None = None
+        self._party: Standing = Standing(self._met)
+        self._waits: bool = False  # the party stands in line
         super().__init__(end, ended)
+        self._party.side, self._party.mode, self._party.end = RECEIVE, TENTATIVE, self.end
         self.core.elsewhere = elsewhere
+        self.core.be_slow()
 
     def ask(self) -> None:
         """Take what is there, or wait in line for it."""
-        while self._party is None and not self._over and self._may():
-            me = Standing(self._met)
-            me.side, me.mode, me.end = RECEIVE, TENTATIVE, self.end
+        me, core = self._party, self.core
+        while not self._waits and not self._over and self._may():
+            me.outcome = None
             woken: list[Party] = []
-            settled = self.core.receive(me, woken)
+            if not core.receive(me, woken):
+                self._waits = True
+                core.enqueue(me)
+            elif me.outcome is not COMMITTED:
+                return
+            else:
+                self._take()
             if woken:
                 current_kernel().wake_all(woken)
-            if not settled:
-                self._party = me
-                self.core.enqueue(me)
-            elif not self._take(me):
-                return
 
     def stop(self) -> None:
         """Leave the line."""
-        if self._party is not None:
+        if self._waits:
+            self._waits = False
             self._party.withdraw()
-            self._party = None
 
     def _met(self, me: Standing) -> None:
-        self._party = None
-        if self._take(me):
+        self._waits = False
+        if me.outcome is not COMMITTED:
+            return
+        if not self._may():  # not any more: it stood in line for too long
+            _lease.settle(self.core, cast(Item, me.item), give_back=True)
+        else:
+            self._take()
             self.ask()
 
-    def _take(self, me: Standing) -> bool:
-        if me.outcome is not COMMITTED:
-            return False
-        item = cast(Item, me.item)
+    def _take(self) -> None:
+        me = self._party
+        item, me.item, me.value = cast(Item, me.item), None, None
         if self.core.answers is not None and item.value.cancelled:
             _lease.settle(self.core, item, give_back=False)
-        elif not self._may():  # not any more: it stood in line for too long
-            _lease.settle(self.core, item, give_back=True)
-            return False
         else:
             self._taken(item)
-        return True
 
     def close(self, cause: BaseException | None = None) -> None:
         """Retire the end."""
@@ -289,12 +288,19 @@ class Taker(_Elsewhere):
 class Given(Standing):
     """A value that a Giver has brought."""
 
-    __slots__ = ("attempt", "call", "kept", "last", "settled")
+    __slots__ = ("attempt", "call", "kept", "key", "last", "settled")
 
     def __init__(
-        self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
+        self,
+        told: Callable[[Any], object],
+        value: Any,
+        mode: int,
+        key: Any,
+        attempt: int,
+        last: bool,
     ) -> None:
         super().__init__(told)
+        self.key: Any = key  # by which who brought it knows it
         self.side: int = SEND
         self.mode: int = mode
         self.value: Any = value
@@ -336,10 +342,13 @@ class Giver(_Elsewhere):
         self.core.elsewhere = lends
         if wanted is not None:
             self.core.wanted = wanted
+            self.core.be_slow()
 
-    def prepare(self, value: Any, *, attempt: int = 0, last: bool = False) -> Given:
+    def prepare(
+        self, value: Any, *, key: Any = None, attempt: int = 0, last: bool = False
+    ) -> Given:
         """A value to be given; on a channel of calls it is the request."""
-        me = Given(self._changed, value, self._mode, attempt, last)
+        me = Given(self._changed, value, self._mode, key, attempt, last)
         if self.core.answers is not None:
             me.value = me.call = Ticket(value, self.core, lambda ticket: self._answered(me))
         return me

@@ -33,6 +33,14 @@ MOVING = "~"  # before the names of ends that travel in values
 
 Port = Outlet | Inlet
 
+# what happens to values, and goes to their port at once
+OF_PORT: dict[type, Callable[[Any, Any], None]] = {
+    events.Delivered: Inlet.delivered,
+    events.Answered: Outlet.answered,
+    events.Asked: Inlet.asked,
+    events.Cancelled: Inlet.cancelled,
+}
+
 
 class Home(Protocol):
     """What a link asks of its node."""
@@ -103,11 +111,7 @@ class Link:
         self._writer_waits = False
         self._turn = Latch()  # set when the writer has had its turn
         self._dispatch: dict[type, Callable[[Any], object]] = {
-            events.Delivered: lambda event: self._inlet(event).delivered(event),
-            events.Asked: lambda event: self._inlet(event).asked(event),
-            events.Cancelled: lambda event: self._inlet(event).cancelled(event),
             events.Wanted: self._wanted,
-            events.Answered: lambda event: cast(Outlet, self.ports[event.port]).answered(event),
             events.Retired: self._retired,
             events.Poisoned: self._poisoned,
             events.Opening: self._opening,
@@ -127,7 +131,8 @@ class Link:
 
     def poke(self) -> None:
         """There may be something to write."""
-        self._writable.set()
+        if not self._writable.happened:
+            self._writable.set()
 
     async def wait_writable(self) -> None:
         """Wait until `poke`."""
@@ -183,8 +188,13 @@ class Link:
     def dispatch(self) -> None:
         """Hand out what has happened."""
         while happened := self.connection.events():
-            for event in happened:
-                self._dispatch[type(event)](event)
+            for event in cast("list[Any]", happened):
+                kind: type[Any] = event.__class__
+                of_port = OF_PORT.get(kind)
+                if of_port is not None:
+                    of_port(self.ports[event.port], event)
+                else:
+                    self._dispatch[kind](event)
         self._forget_closed()
 
     def _forget_closed(self) -> None:
@@ -261,9 +271,6 @@ class Link:
         return Counters() if port is not None and port.name.startswith("@") else self.counters
 
     # --- events of ports -------------------------------------------------------------------
-
-    def _inlet(self, event: Any) -> Inlet:
-        return cast(Inlet, self.ports[event.port])
 
     def _wanted(self, event: events.Wanted) -> None:
         port = self.ports.get(event.port)

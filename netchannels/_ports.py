@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._link import Link
     from ._passage import Passage
 
+FIRST = frozenset({"accept", "hold", "release"})  # answers to a value that nobody had taken
 PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer, and a value for a receiver
 
 
@@ -133,11 +134,12 @@ class Outlet:
         """The other side has answered a value."""
         kind, id = event.kind, event.id
         counters = self.counters
-        if kind != Kind.HOLD:
+        if self._since and kind != Kind.HOLD:
             self._since.pop(id, None)
-        departing = self._departing.pop(id, None)
-        if departing is not None and kind in (Kind.RELEASE, Kind.FAIL):
-            self.link.stay(departing)
+        if self._departing:
+            departing = self._departing.pop(id, None)
+            if departing is not None and kind in (Kind.RELEASE, Kind.FAIL):
+                self.link.stay(departing)
         item = self.items.get(id) if kind == Kind.HOLD else self.items.pop(id, None)
         if item is None:
             if kind == Kind.HOLD:  # nobody waits for it
@@ -221,7 +223,6 @@ class Inlet:
         self._arriving: dict[int, list[Any]] = {}  # ends in values that nobody has taken
         self.standing = 0  # those that nobody has taken
         self._retired: Retired | None = None  # heard, while values still stand in line
-        self._ids: dict[Given, int] = {}
         self.giver = Giver(
             end,
             told=self._told,
@@ -277,11 +278,11 @@ class Inlet:
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
         connection, number = self.link.connection, self.number
-        id = self._ids.get(given)
+        id = given.key
         port = connection.ports.get(number)
-        if answer in ("accept", "hold", "release"):
+        if answer in FIRST:
             self.standing -= 1
-        if id is None or port is None or id not in port.values:
+        if self.given.get(id) is not given or port is None or id not in port.values:
             return
         if answer == "release" and self.giver.outcome is not None:
             return  # nobody receives any more: retiring releases all that stand, in order
@@ -298,14 +299,15 @@ class Inlet:
         else:
             self._done(id, detail)
         if answer != "hold":
-            self._forget(given, id)
-        arriving = self._arriving.pop(id, None)
-        if arriving is not None and answer != "release":
-            for open_port in arriving:
-                open_port()
+            del self.given[id]
+        if self._arriving:
+            for open_port in self._arriving.pop(id, ()):
+                if answer != "release":
+                    open_port()
         if self.prefetch:
             self._renew()
-        self._retire_if_served()
+        if self._retired is not None:
+            self._retire_if_served()
         self.link.poke()
 
     def _done(self, id: int, reply: Any) -> None:
@@ -329,10 +331,6 @@ class Inlet:
             text = f"{type(error).__name__}: {error}"
             trace = "".join(traceback.format_exception(error))
         return f"{text[:4096]}\0{trace[-16_000:]}".encode(errors="replace")[:64_000]
-
-    def _forget(self, given: Given, id: int) -> None:
-        self._ids.pop(given, None)
-        self.given.pop(id, None)
 
     def _ended(self) -> None:
         """The channel has ended on this side: nobody receives any more."""
@@ -362,10 +360,9 @@ class Inlet:
             self._arriving[id], link.arriving = link.arriving, []
         self.counters.received += 1
         self.standing += 1
-        given = self.giver.prepare(value, attempt=event.attempt, last=event.last)
+        given = self.giver.prepare(value, key=id, attempt=event.attempt, last=event.last)
         self.given[id] = given
-        self._ids[given] = id
-        waits = link.waits_for_us() and self.giver.is_deciding()
+        waits = self.giver.is_deciding() and link.waits_for_us()
         self.giver.give(given, stand=bool(self.prefetch or self._polled or waits))
         if not self.prefetch and self.giver.stands(given):
             link.remind(self.giver.take_back, given)
@@ -407,7 +404,6 @@ class Inlet:
     def lost(self, why: str) -> None:
         """The link is lost: what nobody has taken is dropped here, its home has it."""
         given, self.given = self.given, {}
-        self._ids.clear()
         for each in given.values():
             self.giver.lose(each)
         if self.home:

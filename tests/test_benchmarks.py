@@ -13,7 +13,16 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import observer, parked
 from benchmarks.measure import SMOKE, Candidate, Skipped, Unavailable, interleave, peer
-from benchmarks.peers import on_asyncio, on_csp, on_go, on_trio
+from benchmarks.peers import (
+    on_asyncio,
+    on_csp,
+    on_go,
+    on_multiprocessing,
+    on_netchannels,
+    on_streams,
+    on_trio,
+)
+from benchmarks.peers.elsewhere import elsewhere
 from benchmarks.report import Goal, Group, Row, machine, write
 
 TINY = replace(SMOKE, seconds=0.001, repeats=1, parked=50, counted=10)
@@ -37,6 +46,33 @@ def is_time(seconds: float) -> bool:
 )
 def test_programs_without_extras(run):
     assert is_time(run(20))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        on_streams.round_trip,
+        on_streams.one_way,
+        on_streams.one_by_one,
+        on_streams.bulk,
+        on_netchannels.rendezvous,
+        on_netchannels.rendezvous_there,
+        on_netchannels.one_way,
+        on_netchannels.bulk,
+        lambda rounds: on_netchannels.calls(2, 0, rounds),
+        lambda rounds: on_netchannels.calls(1, 4, rounds),
+        lambda rounds: on_multiprocessing.managers(2, rounds),
+        lambda rounds: on_multiprocessing.pool(2, rounds),
+    ],
+)
+def test_programs_between_programs(run):
+    assert is_time(run(20))
+
+
+def test_a_program_elsewhere_that_fails_is_an_error():
+    with elsewhere("on_streams", "no such word", 1) as other:
+        with pytest.raises(RuntimeError, match="ended with 1"):
+            other.said()
 
 
 @pytest.mark.parametrize("name", ["on_aiochan", "on_pycsp"])

@@ -20,7 +20,7 @@ from .elsewhere import Elsewhere, elsewhere
 
 T = TypeVar("T")
 
-WARM = 50
+WARM = 200
 MIB = 1 << 20
 PREFETCH = 256  # small values
 LONG_AHEAD = 4  # values of a mebibyte
@@ -113,7 +113,6 @@ def one_way(rounds: int) -> float:
         async with _home(1, "count", PREFETCH) as (node, (other,)):
             node.share("values", numbers.receiver())
             await _beside(send_numbers(numbers.sender(), rounds))
-            node.unshare("values")
             return (await trio.to_thread.run_sync(other.said))[0]
 
     return csp.run(main)
@@ -127,7 +126,6 @@ def bulk(rounds: int) -> float:
         async with _home(1, "read", LONG_AHEAD) as (node, (other,)):
             node.share("values", values.receiver())
             await _beside(send_long(values.sender(), rounds))
-            node.unshare("values")
             return (await trio.to_thread.run_sync(other.said))[0]
 
     return csp.run(main)

@@ -15,7 +15,7 @@ import trio
 
 from .elsewhere import elsewhere
 
-WARM = 50
+WARM = 200
 READ = 256 * 1024
 BATCH = 256  # messages in one write
 MIB = 1 << 20

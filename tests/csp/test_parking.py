@@ -343,3 +343,27 @@ def test_a_task_step_instrument_that_comes_later_ends_the_lending() -> None:
     lent, watched = csp.run(main, lend=True)
     assert lent > 20
     assert watched == 0
+
+
+def test_what_a_process_has_spawned_makes_no_checkpoint_of_each_operation() -> None:
+    """A feeder of `map` would take a pass of trio for each request."""
+
+    async def main() -> tuple[bool, bool]:
+        kernel, told, done = current_kernel(), list[bool](), trio.Event()
+
+        async def beside() -> None:
+            told.append(await kernel.before())
+            done.set()
+
+        @process
+        async def spawns() -> None:
+            kernel.spawn(beside)
+            await done.wait()
+
+        async with Spawn() as spawn:
+            spawn(spawns())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(beside)
+        return told[0], told[1]
+
+    assert csp.run(main) == (False, True)

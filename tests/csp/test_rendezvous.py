@@ -157,3 +157,32 @@ def test_the_last_watch_that_leaves_makes_the_channel_quick_again() -> None:
     channel.unwatch(watch)
     channel.unwatch(watch)
     assert channel.quick
+
+
+# --- who is elsewhere ------------------------------------------------------------------------
+
+
+def test_a_listener_hears_of_the_end_of_its_side_and_of_nothing_else() -> None:
+    channel = opened(Rendezvous())
+    sends, receives, gone = party(SEND), party(RECEIVE), party(RECEIVE)
+    for each in (sends, receives, gone):
+        channel.listen(each)
+    channel.unlisten(gone)
+    woken: list[Party] = []
+    assert not channel.send(party(SEND, 1), woken)
+    assert woken == []
+    channel.retire(RECEIVE, woken)
+    assert woken == [sends]
+    channel.retire(SEND, woken)
+    assert woken == [sends, receives]
+    assert (sends.outcome, receives.outcome, gone.outcome) == (ENDED, ENDED, None)
+
+
+def test_a_channel_that_is_slow_is_never_quick_again() -> None:
+    channel = Rendezvous()
+    assert channel.quick
+    channel.be_slow()
+    watch = Watch(Selector(), 1, RECEIVE)
+    channel.watch(watch)
+    channel.unwatch(watch)
+    assert not channel.quick

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 import csp
 import netchannels
 from netchannels import NetworkError
+from netchannels._link import Link
 from netchannels.testing import faulty_pair, linked
 
 pytestmark = pytest.mark.trio
@@ -114,6 +116,61 @@ async def test_the_credit_is_back_when_all_was_answered() -> None:
             pass
         await there.names()
         assert home.status().links[0].credit == full
+
+
+@csp.process
+async def takes(receiver: csp.Receiver[int]) -> None:
+    async for _ in receiver:
+        pass
+
+
+@csp.process
+async def sends(sender: csp.Sender[int], count: int) -> None:
+    for number in range(count):
+        await sender.send(number)
+
+
+@pytest.mark.skipif(os.environ.get("CSP_LEND") == "0", reason="turns are not lent")
+async def test_an_answer_leaves_together_with_the_next_want(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    data_to_send = Link.data_to_send
+
+    def counted(link: Link) -> bytes:
+        data = data_to_send(link)
+        written.extend([link.label] if data else [])
+        return data
+
+    monkeypatch.setattr(Link, "data_to_send", counted)
+    async with linked() as (home, there):
+        numbers = csp.Channel(int, name="numbers")
+        home.share("numbers", numbers.receiver())
+        receiver = await there.receiver("numbers", int)
+        async with csp.Spawn() as spawn:
+            spawn(takes(receiver))
+            spawn(sends(numbers.sender(), 50))
+    assert 50 <= written.count("home") < 75  # what `there` wrote
+    assert 50 <= written.count("there") < 75
+
+
+async def test_a_value_in_work_leaves_no_reminder(monkeypatch: pytest.MonkeyPatch) -> None:
+    reminded: list[Any] = []
+    monkeypatch.setattr(Link, "remind", lambda link, *what: reminded.append(what))
+
+    @csp.process
+    async def squares(calls: csp.Receiver[csp.Call[int, int]]) -> None:
+        await calls.serve(lambda number: number * number)
+
+    async with linked() as (home, there):
+        square = csp.Channel(csp.Call[int, int], name="square")
+        home.share("square", square.receiver())
+        async with csp.Spawn() as spawn:
+            spawn(squares(await there.receiver("square", csp.Call[int, int])))
+            with square.sender() as calls:
+                assert [reply async for reply in calls.map(range(20))] == [n * n for n in range(20)]
+            home.unshare("square")
+    assert reminded == []
 
 
 # --- ends in values --------------------------------------------------------------------------
