@@ -29,6 +29,7 @@ bench: $(BIN)/.bench
 	$(BIN)/python -m benchmarks
 
 nightly: check coverage
+	NIGHTLY=1 $(BIN)/python -m pytest -q tests/netchannels tests/machines/test_network.py
 	.ci/matrix
 
 $(BIN)/python:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from . import commstime, observer, parked, selection
+from . import commstime, network, observer, parked, selection
 from .measure import FULL, NORMAL, SMOKE, Effort
 from .report import Group, machine, write
 
@@ -19,12 +19,13 @@ GROUPS: dict[str, Callable[[Effort, Callable[[str], object]], Group]] = {
     "selection": selection.measure,
     "parked": parked.measure,
     "observer": observer.measure,
+    "network": network.measure,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
 ABOUT = """\
-csp and its peers side by side: CommsTime, selection, parked processes, and what observing costs
-when nobody observes.  Rounds of all candidates are interleaved and the best of each counts.  A
+csp and its peers side by side: CommsTime, selection, parked processes, what observing costs when
+nobody observes, and channels between programs.  Rounds of all candidates are interleaved and the best of each counts.  A
 figure that misses its goal is told and changes nothing else: the exit status is 0.
 
 Peers that are not installed are skipped, with the reason: `pip install -e '.[bench]'` brings

@@ -50,12 +50,14 @@ class Unavailable(Exception):
 class Candidate:
     """One program to be measured: `run(rounds)` returns the seconds of one operation.
 
-    `per_round` is how many operations are in a round.
+    `per_round` is how many operations are in a round, `first` how many rounds the run has that
+    finds out how many there shall be.
     """
 
     what: str
     run: Callable[[int], float]
     per_round: int = 1
+    first: int = 200
     samples: list[float] = field(default_factory=list)
     rounds: int = 0
 
@@ -65,9 +67,6 @@ class Candidate:
         return min(self.samples)
 
 
-FIRST = 200  # rounds of the run that finds out how many there shall be
-
-
 def interleave(
     candidates: Iterable[Candidate], effort: Effort, tell: Callable[[str], object]
 ) -> None:
@@ -75,8 +74,8 @@ def interleave(
     candidates = list(candidates)
     for candidate in candidates:
         tell(f"{candidate.what}: how long does it take?")
-        once = candidate.run(FIRST) * candidate.per_round
-        candidate.rounds = max(FIRST, int(effort.seconds / max(once, 1e-9)))
+        once = candidate.run(candidate.first) * candidate.per_round
+        candidate.rounds = max(candidate.first, int(effort.seconds / max(once, 1e-9)))
     for number in range(effort.repeats):
         for candidate in candidates:
             tell(f"{candidate.what} ({number + 1} of {effort.repeats})")

@@ -146,11 +146,9 @@ class Sender(End, abc.Sender[T_contra]):
             kernel.tell("offered", core.path(), "send")
         if core.must_ask():  # the answer takes a while: let a pending cancel strike before
             await kernel.cancel_point()
-        cargo = None
-        if core.carries:
-            value, cargo = pack(value)
+        packed, cargo = pack(value) if core.carries else (value, None)
         me = kernel.party()
-        me.side, me.value, me.end = SEND, value, self
+        me.side, me.value, me.end = SEND, packed, self
         woken: list[Party] = []
         try:
             if core.send(me, woken):
@@ -158,11 +156,11 @@ class Sender(End, abc.Sender[T_contra]):
                 if checkpoint and me.outcome is COMMITTED:
                     await kernel.after()
             else:
-                kernel.wake_all(woken)
                 if me.engaged is None:
                     core.enqueue(me)
                     if kernel.hook is not None:
                         kernel.tell("parked", core.path(), "send")
+                kernel.wake_all(woken)  # who was waiting may give it back before we park
                 await kernel.park(me)
         finally:
             me.value = me.end = None

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
-from ._errors import EndClosed
+from ._errors import DeliveryUnknown, EndClosed
 from ._kernel import HOLDER, Held, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
@@ -221,8 +221,12 @@ class End:
         raise self._core.error(self._side, outcome, self)
 
     async def _fail(self, outcome: Any) -> NoReturn:
-        """Raise what `outcome` means; a pending cancel wins, as its cause is the cancel's too."""
-        await current_kernel().cancel_point()
+        """Raise what `outcome` means; a pending cancel wins, as its cause is the cancel's too.
+
+        Not over DeliveryUnknown: Cancelled would say that nobody has taken the value.
+        """
+        if not isinstance(outcome, DeliveryUnknown):
+            await current_kernel().cancel_point()
         self._raise(outcome)
 
     def retire(self) -> None:

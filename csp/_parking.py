@@ -214,10 +214,10 @@ class TrioKernel(Kernel):
 
     @protected
     def wake(self, party: Party) -> None:
-        """Resume a party that was settled."""
+        """Resume a party that was settled, maybe before it has parked."""
         if type(party) is Driver:
-            if not party.lent:
-                party.settled = True
+            if not party.lent:  # its next park goes through trio, which sees that it is settled
+                party.settled = party.recheck = True
             elif self.current is not None:
                 party.lent = False
                 self.ready.append(party)
@@ -226,7 +226,8 @@ class TrioKernel(Kernel):
         elif isinstance(party, TaskParty):
             if not party.settled:
                 party.settled = True
-                reschedule(party.task)
+                if self.parked.get(party.task) is party:
+                    reschedule(party.task)
         else:
             assert isinstance(party, Standing)
             party.told(party)
@@ -577,7 +578,9 @@ async def _park_task(party: TaskParty) -> None:
         party.withdraw()
         return Abort.SUCCEEDED
 
-    if not party.settled:
+    if party.settled:  # before it could park
+        await trio.lowlevel.cancel_shielded_checkpoint()
+    else:
         await wait_task_rescheduled(abort)
 
 
@@ -606,6 +609,10 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 raise
             argument = None
             if message is PARKED:
+                if driver.settled:  # before it could park
+                    kernel.spill(None)
+                    yield _CHECKPOINT
+                    continue
                 driver.lent = True
                 if not fresh and kernel.may_host(driver) and kernel.lend_turn(driver):
                     continue

@@ -69,11 +69,11 @@ class _Elsewhere:
     def __init__(self, end: End, ended: Callable[[], object]) -> None:
         self.end: End = take_over(end)
         self.core: Core = self.end._core
-        self._ended = ended
-        self._over = False
-        self._notice = Selector()
+        self._ended: Callable[[], object] = ended
+        self._over: bool = False
+        self._notice: Selector = Selector()
         self._notice.enabled = 1
-        self._watch = Watch(self._notice, 1, end._side, UNTIL_END)
+        self._watch: Watch = Watch(self._notice, 1, end._side, UNTIL_END)
         self._notice.party = Standing(self._tell)
         self.core.watch(self._watch)
 
@@ -142,7 +142,8 @@ class Taker(_Elsewhere):
         ended: Callable[[], object],
         elsewhere: bool = False,
     ) -> None:
-        self._may, self._taken = may, taken
+        self._may: Callable[[], bool] = may
+        self._taken: Callable[[Item], object] = taken
         self._party: Standing | None = None
         super().__init__(end, ended)
         self.core.elsewhere = elsewhere
@@ -294,7 +295,9 @@ class Given(Standing):
         self, told: Callable[[Any], object], value: Any, mode: int, attempt: int, last: bool
     ) -> None:
         super().__init__(told)
-        self.side, self.mode, self.value = SEND, mode, value
+        self.side: int = SEND
+        self.mode: int = mode
+        self.value: Any = value
         self.attempt: int = attempt
         self.last: bool = last
         self.kept: Item | None = None  # while somebody works on it
@@ -328,8 +331,8 @@ class Giver(_Elsewhere):
         lends: bool = False,
     ) -> None:
         super().__init__(end, ended)
-        self._told = told
-        self._mode = GIVEN if lends else TAKE
+        self._told: Callable[[Given, str, Any], object] = told
+        self._mode: int = GIVEN if lends else TAKE
         self.core.elsewhere = lends
         if wanted is not None:
             self.core.wanted = wanted
@@ -370,10 +373,13 @@ class Giver(_Elsewhere):
         """True if nothing that was given waits for a receiver."""
         return not self.core.waiting(SEND)
 
+    def stands(self, given: Given) -> bool:
+        """True if nobody has taken it yet."""
+        return given.kept is None and (given.queue is not None or given.engaged is not None)
+
     def take_back(self, given: Given) -> None:
         """Its sender wants the value back; the answer is RELEASE, unless another one is given."""
-        waits = given.queue is not None or given.engaged is not None
-        if waits and given.kept is None and given.may_leave():  # else it is asked back elsewhere
+        if self.stands(given) and given.may_leave():  # else it is asked back elsewhere
             given.withdraw()
             self._tell_of(given, RELEASE, None)
 

@@ -48,7 +48,9 @@ async def tell(events: Receiver[NodeEvent], console: Console) -> None:
 
 
 @process
-async def collector(calls: Sender[Call[Block, Counted]], todo: list[Block], progress: Progress) -> list[Counted]:
+async def collector(
+    calls: Sender[Call[Block, Counted]], todo: list[Block], progress: Progress
+) -> list[Counted]:
     """Send every task, keep every result."""
     results: list[Counted] = []
     bar = progress.add_task("counting", total=len(todo))
@@ -69,7 +71,9 @@ def summary(results: list[Counted]) -> str:
         for worker, share in sorted(shares.items())
     ]
     primes = sum(result.primes for result in results)
-    return "\n".join([*lines, f"{len(results):,} tasks, {len(results):,} results, {primes:,} primes"])
+    return "\n".join(
+        [*lines, f"{len(results):,} tasks, {len(results):,} results, {primes:,} primes"]
+    )
 
 
 def how_to_join(address: str, secret: Path) -> str:
@@ -85,7 +89,9 @@ async def main(address: str, secret: Path, tasks: int = 100, size: int = 20_000)
     channel = Channel(Call[Block, Counted], name="tasks", max_attempts=math.inf)
     async with netchannels.serve(address, secret=netchannels.secret(secret)) as node:
         node.share("tasks", channel.receiver())
-        console.print("start workers, here or elsewhere:", how_to_join(node.address, secret), soft_wrap=True)
+        console.print(
+            "start workers, here or elsewhere:", how_to_join(node.address, secret), soft_wrap=True
+        )
         with progress:
             async with Spawn() as spawn:
                 spawn(tell(node.events(), progress.console), background=True)

@@ -43,7 +43,12 @@ from ._status import PeerRecovered as PeerRecovered
 from ._status import PeerRefused as PeerRefused
 from ._status import PeerSuspect as PeerSuspect
 
-for _public in list(globals().values()):  # let tracebacks name this module
-    if getattr(_public, "__module__", "").startswith(f"{__name__}."):
-        _public.__module__ = __name__
-del _public
+
+def _say_where_they_are_found() -> None:
+    """Let tracebacks name this module: `netchannels.HandshakeError`."""
+    for value in globals().values():
+        if getattr(value, "__module__", "").startswith(f"{__name__}."):
+            value.__module__ = __name__
+
+
+_say_where_they_are_found()

@@ -10,8 +10,9 @@ import msgspec
 class Counters(msgspec.Struct):
     """Values of one link since it stands, or of a node since it was made.
 
-    `sent` were delivered to the other side, of which `taken` were taken there, `redelivered` not
-    for the first time, and of `unknown` nobody knows; `received` came from it.
+    `sent` were delivered to the other side.  Of these `taken` were taken there, of `unknown` nobody
+    knows, and all others stand there still or have come back untaken.  `redelivered` of them had
+    been tried before.  `received` came from the other side.
 
     >>> Counters().sent
     0

@@ -41,10 +41,12 @@ class Inside:
     def __init__(
         self, hello: Hello, *, drain: float, roles: Iterable[str] = ("",), address: str = ""
     ) -> None:
-        self.hello, self.label, self.address = hello, hello.label, address
+        self.hello: Hello = hello
+        self.label: str = hello.label
+        self.address: str = address
         self.links: list[Link] = []
-        self.shares = Shares(roles)
-        self.news = News()
+        self.shares: Shares = Shares(roles)
+        self.news: News = News()
         self._drain = drain
         self._past = Counters()  # of links that are over
         self._joined = self._lost = self._refused = 0
@@ -127,7 +129,7 @@ class Inside:
     async def carry(self, joined: Joined, link: Link) -> None:
         """Serve a link until it is over."""
         try:
-            await carry(joined.stream, link, joined.leftover)
+            await carry(joined.stream, link, joined.leftover, process=csp.process)
         finally:
             link.lose("this program closed it")
 
@@ -193,6 +195,7 @@ class Inside:
     async def leave(self, error: BaseException | None) -> bool:
         """The end of the node's block; true if `error` was a cancel of its own making."""
         self._closing = True
+        struck: BaseException | None = None  # a cancel while it leaves
         try:
             if error is None:
                 self.shares.remove_all(status=False)
@@ -204,19 +207,24 @@ class Inside:
             else:
                 text = f"it failed: {type(error).__name__}"[:200]
                 await self._say_goodbye(text, LAST_WORDS_IN_FAILURE)
-        finally:
-            for link in list(self.links):
-                link.lose("this program has closed its node")
-            self.shares.remove_all(status=True)
-            self.news.close()
-            scope = self.nursery.cancel_scope
-            scope.cancel()
-            self._nursery = None
+        except BaseException as late:
+            struck = error = late
+        for link in list(self.links):
+            link.lose("this program has closed its node")
+        self.shares.remove_all(status=True)
+        self.news.close()
+        scope = self.nursery.cancel_scope
+        scope.cancel()
+        self._nursery = None
+        absorbed = False
         if error is not None and not isinstance(error, Exception):  # it may hold a cancel of ours
-            return bool(await self._manager.__aexit__(type(error), error, error.__traceback__))
-        scope.shield = True  # what it waits for was cancelled just now
-        await self._manager.__aexit__(None, None, None)
-        return False
+            absorbed = bool(await self._manager.__aexit__(type(error), error, error.__traceback__))
+        else:
+            scope.shield = True  # what it waits for was cancelled just now
+            await self._manager.__aexit__(None, None, None)
+        if struck is not None and not absorbed:
+            raise struck
+        return absorbed
 
     async def _drained(self) -> None:
         while any(_in_work(link) for link in self.links):

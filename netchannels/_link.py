@@ -11,20 +11,22 @@ from __future__ import annotations
 import math
 import secrets
 import typing
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import trio
 
 import csp
-from csp.lowlevel import is_elsewhere, take_over
+from csp.lowlevel import Latch, current_kernel, is_elsewhere, take_over
 
 from ._counters import Counters, RoundTrips
 from ._errors import NameRefused, NetworkError, TypeRefused
 from ._passage import Passage
-from ._ports import Inlet, Outlet
+from ._ports import PATIENCE, Inlet, Outlet
 from .wire import Connection, events
 
+LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
 UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
@@ -61,7 +63,7 @@ class Asking:
     def __init__(self, number: int, bind: Callable[[], Port] | None) -> None:
         self.number = number
         self.bind = bind
-        self.answered = trio.Event()
+        self.answered: trio.Event = trio.Event()
         self.error: Exception | None = None
 
 
@@ -78,22 +80,28 @@ class Link:
         role: str,
         address: str,
     ) -> None:
-        self.connection, self.home = connection, home
-        self.peer, self.label, self.role, self.address = peer, label, role, address
-        self.counters = Counters()
-        self.round_trips = RoundTrips()
+        self.connection: Connection = connection
+        self.home: Home = home
+        self.peer: bytes = peer
+        self.label: str = label
+        self.role: str = role
+        self.address: str = address
+        self.counters: Counters = Counters()
+        self.round_trips: RoundTrips = RoundTrips()
         self.ports: dict[int, Port] = {}
         self.asking: dict[int, Asking] = {}
         self.departing: list[str] = []  # names of the ends in the value that is being encoded
         self.arriving: list[Callable[[], None]] = []  # opens the ends in the value just decoded
-        self.lost = ""  # why, once it is
-        self.left = False  # it said goodbye
-        self.suspected = False
-        self.over = trio.Event()
+        self.lost: str = ""  # why, once it is
+        self.left: bool = False  # it said goodbye
+        self.suspected: bool = False
+        self.over: trio.Event = trio.Event()
         self._early: dict[int, Any] = {}  # ends of ports on which nothing hangs yet
         self._moving: dict[str, Any] = {}  # ends that travel to the other side, by name
-        self._reminders: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
-        self._writable = trio.Event()
+        self._reminders: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
+        self._writable = Latch()
+        self._writer_waits = False
+        self._turn = Latch()  # set when the writer has had its turn
         self._dispatch: dict[type, Callable[[Any], object]] = {
             events.Delivered: lambda event: self._inlet(event).delivered(event),
             events.Asked: lambda event: self._inlet(event).asked(event),
@@ -123,8 +131,18 @@ class Link:
 
     async def wait_writable(self) -> None:
         """Wait until `poke`."""
-        await self._writable.wait()
-        self._writable = trio.Event()
+        self._writer_waits = True
+        await self._writable.wait(current_kernel())
+        self._writable = Latch()
+        self._writer_waits = False
+        self._turn.set()
+
+    async def let_write(self) -> None:
+        """Let those go on who have got something, then the writer, unless it is at work."""
+        if self._writer_waits:
+            self._turn = Latch()
+            self.poke()
+            await self._turn.wait(current_kernel())
 
     def receive(self, data: bytes) -> None:
         """Bytes have arrived, b"" at the end of the stream."""
@@ -146,26 +164,28 @@ class Link:
         """Look at the clock."""
         now = trio.current_time()
         self.connection.handle_time(now)
-        due = [reminder for reminder in self._reminders if reminder[0] <= now]
-        self._reminders = [reminder for reminder in self._reminders if reminder[0] > now]
-        for _, function, args in due:
+        reminders = self._reminders
+        while reminders and reminders[0][0] <= now:
+            _, function, args = reminders.popleft()
             function(*args)
         self.dispatch()
+        self.poke()
 
     def next_tick(self) -> float:
         """When `tick` should be called at the latest."""
-        return min([self.connection.next_deadline(), *(due for due, _, _ in self._reminders)])
+        deadline = self.connection.next_deadline()
+        return min(deadline, self._reminders[0][0]) if self._reminders else deadline
 
-    def remind(self, seconds: float, function: Callable[..., object], *args: Any) -> None:
-        """Call `function(*args)` in so many seconds, if the link lives."""
-        self._reminders.append((trio.current_time() + seconds, function, args))
+    def remind(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` when `PATIENCE` is at its end, if the link lives."""
+        self._reminders.append((trio.current_time() + PATIENCE, function, args))
 
     def dispatch(self) -> None:
         """Hand out what has happened."""
-        for event in self.connection.events():
-            self._dispatch[type(event)](event)
+        while happened := self.connection.events():
+            for event in happened:
+                self._dispatch[type(event)](event)
         self._forget_closed()
-        self.poke()
 
     def _forget_closed(self) -> None:
         known = self.connection.ports
@@ -279,7 +299,7 @@ class Link:
         if event.receives:
             port = Outlet(self, number, end, passage, home=True)
         else:
-            window = WINDOW if buffer == math.inf else max(WINDOW, int(buffer))
+            window = max(WINDOW, int(min(buffer, LARGEST_WINDOW)))
             port = Inlet(self, number, end, passage, home=True, prefetch=window)
         self.ports[number] = port
         port.start()
@@ -342,6 +362,7 @@ class Link:
         channel: csp.Channel[Any] = csp.Channel(element, name="moved", max_attempts=math.inf)
         near: Any = channel.receiver() if receives else channel.sender()
         far: Any = channel.sender() if receives else channel.receiver()
+        far = take_over(far, travelling=True)  # if nobody takes the value, both ends just retire
 
         def open_port() -> None:
             if self.lost:

@@ -42,7 +42,7 @@ class Node:
     __slots__ = ("_inside",)
 
     def __init__(self, inside: Inside, /) -> None:
-        self._inside = inside
+        self._inside: Inside = inside
 
     def __repr__(self) -> str:
         return f"<node {self.label} at {self.address}>"

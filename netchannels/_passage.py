@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import typing
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import csp
 
 from ._codec import call_codecs, codec
 from ._shape import described
 
-if TYPE_CHECKING:
-    from ._link import Link
+
+class Carrier(Protocol):
+    """A link, which takes the ends in values along."""
+
+    def lower(self, end: Any) -> bytes:
+        """The name under which the other side can open an end."""
+        ...
+
+    def lift(self, name: bytes, kind: Any) -> Any:
+        """The end that a name from the other side stands for."""
+        ...
 
 
 class Passage:
@@ -26,7 +35,7 @@ class Passage:
     __slots__ = ("_reply", "_value", "calls", "described", "fingerprint", "kind")
 
     def __init__(self, kind: Any) -> None:
-        self.kind = kind
+        self.kind: Any = kind
         self.described: str = described(kind)
         self.calls: bool = kind is csp.Call or typing.get_origin(kind) is csp.Call
         if self.calls:
@@ -36,26 +45,18 @@ class Passage:
             self._value = self._reply = codec(kind)
             self.fingerprint = self._value.fingerprint
 
-    def encode(self, value: Any, link: Link) -> bytes:
+    def encode(self, value: Any, link: Carrier) -> bytes:
         """The bytes of a value or request; raises EncodeFailed."""
-        if self._value.carries_ends:
-            return self._value.encode(value, link.lower)
-        return self._value.encode(value)
+        return self._value.encode(value, link.lower)
 
-    def decode(self, data: bytes, link: Link) -> Any:
+    def decode(self, data: bytes, link: Carrier) -> Any:
         """The value or request; raises DecodeFailed."""
-        if self._value.carries_ends:
-            return self._value.decode(data, link.lift)
-        return self._value.decode(data)
+        return self._value.decode(data, link.lift)
 
-    def encode_reply(self, reply: Any, link: Link) -> bytes:
+    def encode_reply(self, reply: Any, link: Carrier) -> bytes:
         """The bytes of a reply; raises EncodeFailed."""
-        if self._reply.carries_ends:
-            return self._reply.encode(reply, link.lower)
-        return self._reply.encode(reply)
+        return self._reply.encode(reply, link.lower)
 
-    def decode_reply(self, data: bytes, link: Link) -> Any:
+    def decode_reply(self, data: bytes, link: Carrier) -> Any:
         """The reply; raises DecodeFailed."""
-        if self._reply.carries_ends:
-            return self._reply.decode(data, link.lift)
-        return self._reply.decode(data)
+        return self._reply.decode(data, link.lift)

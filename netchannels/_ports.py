@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._link import Link
     from ._passage import Passage
 
-PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer
+PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer, and a value for a receiver
 
 
 class RemoteError(Exception):
@@ -97,7 +97,7 @@ class Outlet:
 
     def _ask_back(self, id: int) -> None:
         self.link.connection.withdraw(self.number, id)
-        self.link.remind(PATIENCE, self._give_up, id)
+        self.link.remind(self._give_up, id)
         self.link.poke()
 
     def _give_up(self, id: int) -> None:
@@ -105,6 +105,7 @@ class Outlet:
         item = self.items.get(id)
         if item is not None and item.tentative:
             self.items[id] = None
+            self.link.stay(self._departing.pop(id, []))  # ends in it are their sender's again
             self.counters.unknown += 1
             self.taker.lose(item)
 
@@ -193,13 +194,15 @@ class Outlet:
     def lost(self, why: str) -> None:
         """The link is lost: what was delivered goes back, or its sender is told."""
         items, self.items = self.items, {}
+        for departing in self._departing.values():
+            self.link.stay(departing)
         if not self.home:
             self.taker.sever(why)
         else:
             self.taker.close()
         for item in reversed(items.values()):
             if item is not None:
-                self.counters.unknown += item.tentative and item.sender is not None
+                self.counters.unknown += item.tentative
                 self.taker.lose(item)
 
 
@@ -269,6 +272,7 @@ class Inlet:
             lacking = self.prefetch - port.wants - self.standing
             if lacking > 0 and (lacking * 2 >= self.prefetch or not port.wants):
                 self.link.connection.want(self.number, lacking)
+                self.link.poke()
 
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
@@ -279,6 +283,8 @@ class Inlet:
             self.standing -= 1
         if id is None or port is None or id not in port.values:
             return
+        if answer == "release" and self.giver.outcome is not None:
+            return  # nobody receives any more: retiring releases all that stand, in order
         if answer == "accept":
             connection.accept(number, id)
         elif answer == "hold":
@@ -312,7 +318,7 @@ class Inlet:
                         f"a reply of {len(data):,} bytes, {self.link.connection.largest:,} at most"
                     )
             except EncodeFailed as error:
-                self.link.connection.fail(self.number, id, f"EncodeFailed: {error}".encode())
+                self.link.connection.fail(self.number, id, self._failure(error))
                 return
         self.link.connection.done(self.number, id, data)
 
@@ -346,7 +352,9 @@ class Inlet:
         try:
             value = self.passage.decode(event.value, link)
         except DecodeFailed as error:
-            link.connection.fail(self.number, id, f"it cannot be read there: {error}".encode())
+            link.connection.fail(
+                self.number, id, f"it cannot be read there: {error}"[:4096].encode(errors="replace")
+            )
             link.forget_arrivals()
             link.poke()
             return
@@ -359,8 +367,8 @@ class Inlet:
         self._ids[given] = id
         waits = link.waits_for_us() and self.giver.is_deciding()
         self.giver.give(given, stand=bool(self.prefetch or self._polled or waits))
-        if not self.prefetch and not given.settled:
-            link.remind(PATIENCE, self.giver.take_back, given)
+        if not self.prefetch and self.giver.stands(given):
+            link.remind(self.giver.take_back, given)
             if waits:
                 self._patient.append(given)
 

@@ -103,7 +103,7 @@ class Shares:
         if allow is None:
             return None
         allowed = frozenset([allow] if isinstance(allow, str) else allow)
-        if not allowed <= self._roles or self._roles == {""}:
+        if not allowed <= self._roles or self._roles == frozenset({""}):
             raise ValueError(
                 f"`allow` needs one secret a role: serve(secret={{'worker': s1, 'admin': s2}}); "
                 f"roles of this node: {sorted(self._roles - {''}) or 'none'}"

@@ -150,6 +150,10 @@ class Carried(Protocol):
         """Wait until there may be bytes to write."""
         ...
 
+    async def let_write(self) -> None:
+        """Let those go on who have got something, then the writer."""
+        ...
+
     def next_tick(self) -> float:
         """When `tick` must be called at the latest, in seconds of trio's clock."""
         ...
@@ -163,13 +167,23 @@ class Carried(Protocol):
         ...
 
 
-async def carry(stream: trio.abc.Stream, link: Carried, leftover: bytes = b"") -> None:
-    """Serve a link over a stream until it is over, then close the stream."""
+async def carry(
+    stream: trio.abc.Stream,
+    link: Carried,
+    leftover: bytes = b"",
+    *,
+    process: Callable[[Any], Any] = lambda work: work,
+) -> None:
+    """Serve a link over a stream until it is over, then close the stream.
+
+    `process` makes a process of what reads and of what writes: they and the processes of the
+    channels then lend each other the turn, and an answer leaves in the pass in which it arises.
+    """
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_contained, link, _look_at_clock, link)
-            nursery.start_soon(_contained, link, _write, stream, link)
-            nursery.start_soon(_contained, link, _read, stream, link, leftover)
+            nursery.start_soon(_contained, link, process(_write), stream, link)
+            nursery.start_soon(_contained, link, process(_read), stream, link, leftover)
             await link.over.wait()
             nursery.cancel_scope.cancel()
     finally:  # a cancelled program closes its streams as well
@@ -200,6 +214,7 @@ async def _read(stream: trio.abc.Stream, link: Carried, leftover: bytes) -> None
         link.receive(bytes(data))
         if not data or link.lost:
             return
+        await link.let_write()
 
 
 async def _write(stream: trio.abc.Stream, link: Carried) -> None:

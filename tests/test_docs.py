@@ -139,7 +139,8 @@ def files(text: str) -> set[str]:
 
 
 def is_placeholder(name: str) -> bool:
-    return bool(re.search(r"\b[A-Z]+\b(?!\.md)", name)) or name.startswith(".venv/")
+    """A word to be replaced, what make makes, or a name with a version."""
+    return bool(re.search(r"\b[A-Z]+\b(?!\.md)|^\w+/\d+$", name)) or name.startswith(".venv/")
 
 
 def exists(name: str, page: Path) -> bool:

@@ -157,9 +157,7 @@ def _at_a_node(commands: Any, name: str, help: str, description: str) -> argpars
     return parser
 
 
-def _add_seconds(
-    parser: argparse.ArgumentParser, name: str, default: float, what: str
-) -> None:
+def _add_seconds(parser: argparse.ArgumentParser, name: str, default: float, what: str) -> None:
     parser.add_argument(
         name,
         type=_seconds,
@@ -222,9 +220,7 @@ async def _ls(node: netchannels.Node, _: argparse.Namespace) -> None:
 
 
 async def _ping(node: netchannels.Node, options: argparse.Namespace) -> bool:
-    return await ping(
-        node, count=options.count, interval=options.interval, timeout=options.timeout
-    )
+    return await ping(node, count=options.count, interval=options.interval, timeout=options.timeout)
 
 
 async def _status(node: netchannels.Node, options: argparse.Namespace) -> None:

@@ -43,9 +43,7 @@ async def ping(node: netchannels.Node, *, count: int, interval: float, timeout: 
     return bool(trips)
 
 
-async def _round_trip(
-    calls: csp.Sender[csp.Call[str, NodeStatus]], timeout: float
-) -> float | None:
+async def _round_trip(calls: csp.Sender[csp.Call[str, NodeStatus]], timeout: float) -> float | None:
     started = trio.current_time()
     with trio.move_on_after(timeout):
         await calls.call("ping")

@@ -31,7 +31,7 @@ async def linked(
     >>> trio.run(main)
     home there
     """
-    await SECRET.key()
+    SECRET._derived()  # here, not in a thread: a test clock would run on meanwhile
     here, far = streams or faulty_pair()
     there = over(far, dialled=True, secret=SECRET, label="there", **options)
     home = over(here, dialled=False, secret=SECRET, label="home", **options)

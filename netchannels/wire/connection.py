@@ -11,7 +11,8 @@ Invariants:
 * the side that dialled opens the ports 1, 3, 5 ..., the other one 2, 4, 6 ...; no number is used
   twice, so a frame that comes late finds no port, or its own.
 * `_sent` and `_kept` are the bytes of values that have no first answer, of ours and of theirs.
-  A port may exceed the link's credit by one such value, so that no port waits for another.
+  A port may exceed the link's credit by one such value, so that no port waits for another: there
+  are less than `credit` bytes, and `largest` for each port with such a value.
 * `_idle` grows with each frame that brings nothing and falls with each value; see `_rest`.
 * after `Lost` or `Left` nothing is parsed and nothing written; nothing is written after a goodbye.
 """
@@ -62,9 +63,9 @@ NAME = 128  # bytes of the name of a shared end
 FINGERPRINT = 64  # bytes
 WANTS = 1 << 20  # of one port
 PINGS = 1000  # of which the answer is awaited
-IDLE_FRAMES = 100_000  # a tick, of those that bring nothing
+IDLE_FRAMES = 10_000  # a tick, of those that bring nothing: a tenth of what can be read in it
 PAID = 10  # idle frames that a value, or its answer, pays for
-OPENING = 50  # an OPEN counts for so many idle frames until it is agreed to
+OPENING = 5  # an OPEN counts for so many idle frames until it is agreed to
 DELIVERY = struct.Struct(">IBBIQB")  # a header, and the first byte of the body: the attempt
 
 
@@ -317,7 +318,7 @@ class Connection:
         port.said = True
         if not port.sends:
             arriving = port.arriving.id if port.arriving is not None else 0
-            for id, value in list(port.values.items()):
+            for id, value in reversed(list(port.values.items())):  # each goes to the front
                 if value.fate is not Fate.HELD and id != arriving:
                     self.release(number, id)
         self._close_if_over(port)
@@ -572,7 +573,7 @@ class Connection:
         size = TOTAL.unpack_from(body, 1)[0] if flags & MORE else len(body) - 1
         if size > self.largest:
             raise WireError(f"a value of {size:,} bytes, {self.largest:,} at most")
-        if port.tentative and self._kept >= self.grants:
+        if port.tentative and self._kept + size >= self.grants and self._exceeds(size):
             raise WireError(f"more bytes than the credit of the link, {self.grants:,}")
         self._paid()
         port.add(size)
@@ -583,6 +584,16 @@ class Connection:
             self._add_chunk(port, port.arriving, body[5:], more=True)
         else:
             self._arrived(port, read.id, body[1:], attempt, last)
+
+    def _exceeds(self, size: int) -> bool:
+        """True if so many bytes more are too many, whatever the order in which they were sent.
+
+        The other side has counted its values as it sent them, and small ones overtake the chunks
+        of other ports.  So it is not known here which of them were within the credit: as many
+        as there are ports may have been outside.
+        """
+        outside = sum(port.tentative > 0 and not port.sends for port in self.ports.values())
+        return self._kept + size - outside * self.largest >= self.grants
 
     def _paid(self) -> None:
         if self._idle > PAID:

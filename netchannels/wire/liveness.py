@@ -32,12 +32,14 @@ class Liveness:
                 f"heartbeat {heartbeat}, suspect {suspect}, lost {lost}: all must be above 0, "
                 f"and lost not below suspect"
             )
-        self.heartbeat, self.suspect, self.lost = heartbeat, suspect, lost
-        self.tick = min(heartbeat / 2, suspect / 4, 1.0)
-        self.silence = 0.0
-        self.ticks = 0.0  # the sum of all ticks: a clock that stands while we are paused
-        self.suspected = False
-        self.over = False
+        self.heartbeat: float = heartbeat
+        self.suspect: float = suspect
+        self.lost: float = lost
+        self.tick: float = min(heartbeat / 2, suspect / 4, 1.0)
+        self.silence: float = 0.0
+        self.ticks: float = 0.0  # the sum of all ticks: a clock that stands while we are paused
+        self.suspected: bool = False
+        self.over: bool = False
         self._busy_until = 0.0  # in ticks
         self._looked = now
         self._beat = now  # when the last heartbeat went out

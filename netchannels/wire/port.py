@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from .frames import Kind
 
@@ -35,7 +36,8 @@ class State(Enum):
     SENDS_STILL = "retired by the receiving side; its last answers may come"
     RECEIVES_STILL = "retired by the sending side; its last cancels may come"
 
-    __hash__ = object.__hash__  # members are single; the hash of Enum takes longer than a look-up
+    if not TYPE_CHECKING:  # members are single; the hash of Enum takes longer than a look-up
+        __hash__ = object.__hash__
 
 
 ASKED = frozenset({State.ASKED_SENDS, State.ASKED_RECEIVES, State.ASKED_STILL})
@@ -67,7 +69,8 @@ class Fate(Enum):
     ASKED = "asked back"
     HELD = "taken for work"
 
-    __hash__ = object.__hash__  # as above
+    if not TYPE_CHECKING:  # as above
+        __hash__ = object.__hash__
 
 
 # the answer to a value: its next fate, None when the answer is final
@@ -105,7 +108,10 @@ class Arriving:
     __slots__ = ("attempt", "id", "kind", "last", "left", "parts")
 
     def __init__(self, kind: int, id: int, left: int, attempt: int = 0, last: bool = False) -> None:
-        self.kind, self.id, self.attempt, self.last = kind, id, attempt, last
+        self.kind: int = kind
+        self.id: int = id
+        self.attempt: int = attempt
+        self.last: bool = last
         self.left: int = left
         self.parts: list[bytes] = []
 

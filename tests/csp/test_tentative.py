@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,17 @@ from trio.testing import wait_all_tasks_blocked
 
 import csp
 from csp import Alternation, Call, Channel, DeliveryUnknown, EndClosed, LinkLost, Timeout
-from csp.lowlevel import Given, Giver, Item, Taker, is_elsewhere, same_channel, take_over
+from csp.lowlevel import (
+    Given,
+    Giver,
+    Item,
+    Taker,
+    TrioKernel,
+    current_kernel,
+    is_elsewhere,
+    same_channel,
+    take_over,
+)
 
 
 class There:
@@ -648,3 +659,105 @@ async def test_a_value_made_for_an_offer_and_not_taken_is_the_next_one_offered()
             assert await rx.receive() == 0
         assert got == [0]
     there.taker.close()
+
+
+# --- answers that come before the sender has parked ------------------------------------------
+
+
+def refuses(channel: Channel[Any], error: Exception) -> Taker:
+    """Somebody elsewhere who finds at once that no value can travel."""
+    taker = Taker(
+        channel.receiver(),
+        may=lambda: True,
+        taken=lambda item: taker.refuse(item, error),
+        ended=lambda: None,
+    )
+    taker.ask()
+    return taker
+
+
+def releases(channel: Channel[Any], times: int) -> list[int]:
+    """Somebody elsewhere who gives the value back at once, so many times, then takes it."""
+    seen: list[int] = []
+
+    def take(item: Item) -> None:
+        item.ask_back = lambda: None
+        seen.append(item.value)
+        if len(seen) <= times:
+            taker.release(item)
+        else:
+            taker.accept(item)
+
+    taker = Taker(
+        channel.receiver(),
+        may=lambda: True,
+        taken=take,
+        ended=lambda: None,
+    )
+    taker.ask()
+    return seen
+
+
+async def _sends_and_hears(out: csp.Sender[int], told: list[str]) -> None:
+    for number in range(3):
+        try:
+            await out.send(number)
+        except ValueError as error:
+            told.append(str(error))
+
+
+@run
+async def test_a_send_that_is_refused_at_once_raises_in_a_trio_task() -> None:
+    channel, told = numbers(), list[str]()
+    taker = refuses(channel, ValueError("no"))
+    with channel.sender() as sender:
+        await _sends_and_hears(sender, told)
+        assert told == ["no"] * 3
+        assert sender.statistics().tasks_waiting_send == 0
+    taker.close()
+
+
+@run
+async def test_and_in_processes_that_lend_their_turns() -> None:
+    channel, other, told = numbers(), Channel(int, name="other"), list[str]()
+    taker = refuses(channel, ValueError("no"))
+
+    @csp.process
+    async def sends(out: csp.Sender[int], pulse: csp.Receiver[int]) -> None:
+        async for number in pulse:
+            if number % 2:  # now and then, so that the others host it meanwhile
+                await _sends_and_hears(out, told)
+
+    @csp.process
+    async def pulses(out: csp.Sender[int]) -> None:
+        for number in range(100):
+            await out.send(number)
+
+    kernel = current_kernel()
+    assert isinstance(kernel, TrioKernel)
+    before = kernel.lent_steps
+    await csp.Par(sends(channel.sender(), other.receiver()), pulses(other.sender()))
+    assert told == ["no"] * 150
+    assert (kernel.lent_steps > before) is (os.environ.get("CSP_LEND") != "0")
+    taker.close()
+
+
+@run
+async def test_an_output_guard_that_is_refused_at_once_raises() -> None:
+    channel = numbers()
+    taker = refuses(channel, ValueError("no"))
+    with channel.sender() as sender:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="no"):
+                await Alternation(sender.offer(lambda: 1)).select()
+    taker.close()
+
+
+@run
+async def test_a_value_that_is_given_back_at_once_is_offered_again() -> None:
+    channel = numbers()
+    seen = releases(channel, times=3)
+    with channel.sender() as sender:
+        await sender.send(7)
+        await sender.send(8)
+    assert seen == [7, 7, 7, 7, 8]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,7 +11,18 @@ from netchannels import TypeRefused
 from netchannels._codec import DecodeFailed, EncodeFailed
 from netchannels._passage import Passage
 
-NO_LINK = cast(Any, None)
+
+class NoLink:
+    """No end travels over it."""
+
+    def lower(self, end: Any) -> bytes:
+        raise AssertionError(f"{end} wants to travel")
+
+    def lift(self, name: bytes, kind: Any) -> Any:
+        raise AssertionError(f"{name!r} has travelled")
+
+
+NO_LINK = NoLink()
 
 
 class Link:

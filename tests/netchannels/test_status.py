@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -12,7 +12,18 @@ from netchannels import Counters, LinkStatus, NodeEvent, NodeStatus
 from netchannels._passage import Passage
 from netchannels._status import as_builtins
 
-NO_LINK = cast(Any, None)
+
+class NoLink:
+    """No end travels over it."""
+
+    def lower(self, end: Any) -> bytes:
+        raise AssertionError(f"{end} wants to travel")
+
+    def lift(self, name: bytes, kind: Any) -> Any:
+        raise AssertionError(f"{name!r} has travelled")
+
+
+NO_LINK = NoLink()
 EVENTS = [
     kind for name, kind in vars(netchannels).items() if name.startswith("Peer")
 ]  # all of them

@@ -82,6 +82,8 @@ def shake(a: Connection, b: Connection, now: float = 0.0) -> None:
 
 def opened(*, wants: int = 0, **limits: int) -> tuple[Connection, Connection]:
     """A link with port 1, on which the first one sends and the second, who has dialled, receives."""
+    if "credit" in limits:
+        limits.setdefault("grants", limits["credit"])
     sender, receiver = Connection(dialled=False, **limits), Connection(dialled=True, **limits)
     port = more(sender, receiver, wants)
     assert port == 1

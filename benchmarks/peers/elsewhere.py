@@ -1,0 +1,55 @@
+"""A second program: `python -m benchmarks.peers.MODULE WORD ...` beside this one, and what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 30.0  # seconds that a program may take to end once its work is done
+
+
+class Elsewhere:
+    """A program that runs beside this one."""
+
+    def __init__(self, module: str, words: tuple[object, ...], environment: dict[str, str]) -> None:
+        known = dict(os.environ, **environment)
+        known["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.peers.{module}", *map(str, words)],
+            env=known,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def said(self) -> list[float]:
+        """The numbers that it has printed, once it has ended.
+
+        Raises RuntimeError if it has failed; what went wrong stands on its standard error.
+        """
+        out, _ = self._process.communicate(timeout=PATIENCE)
+        if self._process.returncode:
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}")
+        return [float(word) for word in out.split()]
+
+    def end(self) -> None:
+        """End it, if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@contextmanager
+def elsewhere(module: str, *words: object, **environment: str) -> Iterator[Elsewhere]:
+    """Run the program during a block; what is left of it then is killed."""
+    program = Elsewhere(module, words, environment)
+    try:
+        yield program
+    finally:
+        program.end()

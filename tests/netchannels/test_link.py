@@ -1,0 +1,189 @@
+"""A link as a program sees it: silence, busy, ends that travel, ports that go away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import wait_all_tasks_blocked
+
+import csp
+import netchannels
+from netchannels import NetworkError
+from netchannels.testing import faulty_pair, linked
+
+pytestmark = pytest.mark.trio
+Clock = trio.testing.MockClock
+
+
+async def test_a_silent_peer_is_suspected_then_given_up(autojump_clock: Clock) -> None:
+    streams = faulty_pair()
+    async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, _):
+        events = home.events()
+        streams[0].half_open()
+        start = trio.current_time()
+        suspect, lost = await events.receive(), await events.receive()
+        assert isinstance(suspect, netchannels.PeerSuspect)
+        assert isinstance(lost, netchannels.PeerLost)
+        assert lost.why == "silent for 9 s"
+        assert 8 <= trio.current_time() - start <= 11
+        assert home.status().lost == 1
+
+
+async def test_one_that_speaks_again_is_not_given_up(autojump_clock: Clock) -> None:
+    streams = faulty_pair()
+    async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, _):
+        events = home.events()
+        streams[0].half_open()
+        assert isinstance(await events.receive(), netchannels.PeerSuspect)
+        assert home.status().links[0].state == "suspect"
+        streams[0].mend()
+        assert isinstance(await events.receive(), netchannels.PeerRecovered)
+        assert home.status().links[0].state == "alive"
+
+
+async def test_a_suspected_peer_gets_no_new_work(autojump_clock: Clock) -> None:
+    streams = faulty_pair()
+    async with linked(streams, heartbeat=1, suspect=4, lost=50) as (home, there):
+        numbers = csp.Channel(int, name="numbers", buffer=5)
+        home.share("numbers", numbers.receiver())
+        receiver = await there.receiver("numbers", int, prefetch=5)
+        events = home.events()
+        await wait_all_tasks_blocked()
+        streams[0].half_open("receive")
+        assert isinstance(await events.receive(), netchannels.PeerSuspect)
+        with numbers.sender() as sender:
+            await sender.send(1)
+            await trio.sleep(1)
+            assert home.status().total.sent == 0
+            streams[0].mend()
+            assert await receiver.receive() == 1
+
+
+async def test_a_busy_peer_is_not_suspected(autojump_clock: Clock) -> None:
+    streams = faulty_pair()
+    async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, there):
+        events = home.events()
+        there.busy(60)
+        await trio.sleep(1)
+        streams[0].half_open()
+        await trio.sleep(55)
+        with pytest.raises(trio.WouldBlock):
+            events.receive_nowait()
+        with trio.fail_after(30):  # its time is over
+            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+
+
+async def test_without_a_goodbye_the_end_of_the_stream_is_a_loss() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, _):
+        events = home.events()
+        await streams[1].aclose()
+        lost = await events.receive()
+        assert isinstance(lost, netchannels.PeerLost)
+        assert home.status().lost == 1
+
+
+async def test_no_port_stays_when_its_ends_have_gone() -> None:
+    async with linked() as (home, there):
+        numbers = csp.Channel(int, name="numbers", buffer=1)
+        home.share("numbers", numbers.receiver())
+        home.share("numbers", numbers.sender())
+        for _ in range(3):
+            (await there.receiver("numbers", int)).close()
+            (await there.sender("numbers", int)).close()
+        await there.names()
+        await home.names()
+        assert home.status().links[0].ports == there.status().links[0].ports == []
+
+
+async def test_the_credit_is_back_when_all_was_answered() -> None:
+    async with linked() as (home, there):
+        blobs = csp.Channel(bytes, name="blobs", buffer=10)
+        home.share("blobs", blobs.receiver())
+        receiver = await there.receiver("blobs", bytes, prefetch=10)
+        full = home.status().links[0].credit
+        with blobs.sender() as sender:
+            for _ in range(10):
+                await sender.send(bytes(1000))
+        await wait_all_tasks_blocked(0.01)
+        assert home.status().links[0].credit == full - 10 * 1003  # with the head of the value
+        async for _ in receiver:
+            pass
+        await there.names()
+        assert home.status().links[0].credit == full
+
+
+# --- ends in values --------------------------------------------------------------------------
+
+
+async def test_an_end_travels_in_a_value_and_works_there() -> None:
+    async with linked() as (home, there):
+        ends: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="ends")
+        home.share("ends", ends.receiver())
+        takes = await there.receiver("ends", csp.Sender[str])
+        words = csp.Channel(str, name="words")
+        heard = words.receiver()
+
+        async def give() -> None:
+            with ends.sender() as sender:
+                await sender.send(words.sender())
+
+        async def use() -> None:
+            with await takes.receive() as out:
+                await out.send("hello")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(give)
+            nursery.start_soon(use)
+            assert await heard.receive() == "hello"
+        with pytest.raises(csp.EndOfChannel):
+            await heard.receive()
+
+
+async def test_an_end_that_has_travelled_retires_when_its_link_is_lost() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        ends: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="ends", buffer=1)
+        home.share("ends", ends.receiver())
+        takes = await there.receiver("ends", csp.Sender[str])
+        words = csp.Channel(str, name="words")
+        with ends.sender() as sender:
+            await sender.send(words.sender())
+        travelled = await takes.receive()
+        await there.names()  # a round trip: its port is open
+        streams[0].cut()
+        with words.receiver() as heard, pytest.raises(csp.EndOfChannel):
+            await heard.receive()
+        await wait_all_tasks_blocked()  # the other side hears of it as well
+        with pytest.raises(csp.LinkLost):
+            await travelled.send("hello")
+
+
+async def test_an_end_is_not_relayed_to_a_third_program() -> None:
+    async with linked() as (home, there):
+        words = csp.Channel(str, name="words", buffer=1)
+        home.share("words", words.sender())
+        remote = await there.sender("words", str)
+        ends: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="ends")
+        home.share("ends", ends.sender())
+        out = await there.sender("ends", csp.Sender[str])
+
+        async def take() -> None:
+            await ends.receiver().receive()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take)
+            with pytest.raises(TypeError, match="travels from its home only"):
+                await out.send(remote)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_lost_link_is_told_to_who_waits_for_an_answer(autojump_clock: Clock) -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (_, there):
+        streams[0].half_open()
+        with pytest.raises((csp.LinkLost, NetworkError)):
+            await there.receiver("numbers", int)

@@ -1,0 +1,335 @@
+"""Channels on a link: what becomes of a value, whichever side is its home."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import wait_all_tasks_blocked
+
+import csp
+from netchannels import EncodeFailed, Node
+from netchannels.testing import faulty_pair, linked
+
+pytestmark = pytest.mark.trio
+
+
+async def receiver_there(
+    home: Node, there: Node, prefetch: int = 0, stays: bool = False, **options: Any
+) -> Any:
+    """A sender at the home, a receiver at the other node; `stays`: it is shared further on."""
+    numbers = csp.Channel(int, name="numbers", **options)
+    home.share("numbers", numbers.receiver())
+    receiver = await there.receiver("numbers", int, prefetch=prefetch)
+    if not stays:
+        home.unshare("numbers")
+    return numbers.sender(), receiver, numbers
+
+
+async def sender_there(home: Node, there: Node, **options: Any) -> Any:
+    """A sender at the other node, a receiver at the home."""
+    numbers = csp.Channel(int, name="numbers", **options)
+    home.share("numbers", numbers.sender())
+    sender = await there.sender("numbers", int)
+    home.unshare("numbers")
+    return sender, numbers.receiver(), numbers
+
+
+MAKES = [receiver_there, sender_there]
+both_ways = pytest.mark.parametrize("make", MAKES)
+
+
+@both_ways
+async def test_a_send_returns_when_the_value_was_taken(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+        done = trio.Event()
+
+        async def send() -> None:
+            await sender.send(1)
+            done.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked(0.01)
+            assert not done.is_set()
+            assert await receiver.receive() == 1
+            await done.wait()
+
+
+@both_ways
+async def test_values_keep_their_order(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+
+        async def send() -> None:
+            with sender:
+                for number in range(20):
+                    await sender.send(number)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            assert [number async for number in receiver] == list(range(20))
+
+
+@both_ways
+async def test_retiring_is_heard_behind_the_values(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there, buffer=2)
+        await sender.send(1)
+        await sender.send(2)
+        sender.close()
+        assert [number async for number in receiver] == [1, 2]
+        with pytest.raises(csp.EndOfChannel):
+            await receiver.receive()
+
+
+@both_ways
+async def test_a_sender_hears_that_nobody_receives_any_more(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+        receiver.close()
+        await there.names()
+        await home.names()
+        with pytest.raises(csp.NoReceivers):
+            await sender.send(1)
+
+
+@both_ways
+@pytest.mark.parametrize("by", ["sender", "receiver"])
+async def test_poison_crosses_with_its_reason(make: Any, by: str) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+        (sender if by == "sender" else receiver).poison("the disk is full")
+        await there.names()
+        await home.names()
+        with pytest.raises(csp.Poisoned, match="the disk is full"):
+            await receiver.receive()
+        with pytest.raises(csp.Poisoned, match="the disk is full"):
+            await sender.send(1)
+
+
+@both_ways
+async def test_an_end_that_left_with_a_cause_says_so_on_the_other_side(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+
+        @csp.process
+        async def fails(out: csp.Sender[int]) -> int:
+            raise ValueError("no such file")
+
+        with pytest.raises(ValueError, match="no such file"):
+            await fails(sender)
+        with pytest.raises(csp.Abandoned) as caught:
+            await receiver.receive()
+        assert "ValueError: no such file" in str(caught.value)
+
+
+async def test_prefetched_values_wait_there_and_are_the_homes_until_taken() -> None:
+    async with linked() as (home, there):
+        sender, receiver, numbers = await receiver_there(
+            home, there, prefetch=3, buffer=5, stays=True
+        )
+        for number in range(5):
+            await sender.send(number)
+        await wait_all_tasks_blocked(0.01)
+        sent = home.status().total
+        assert (sent.sent, sent.taken) == (3, 0)
+        receiver.close()  # what was not taken goes back, in order
+        await there.names()
+        with numbers.receiver() as here:
+            sender.close()
+            assert [number async for number in here] == [0, 1, 2, 3, 4]
+
+
+@both_ways
+async def test_a_lease_that_fails_comes_back_with_its_attempts_counted(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there, buffer=1)
+        await sender.send(7)
+        attempts: list[int] = []
+        for fails in (True, True, False):
+            async with receiver.lease() as job:
+                attempts.append(job.attempt)
+                if fails:
+                    raise ValueError("not yet")
+        assert attempts == [1, 2, 3]
+
+
+async def test_what_fails_for_good_is_found_at_the_home_with_its_history() -> None:
+    async with linked() as (home, there):
+        sender, receiver, numbers = await receiver_there(home, there, buffer=1, max_attempts=2)
+        failed = numbers.failed.receiver()
+        await sender.send(7)
+        for _ in range(2):
+            async with receiver.lease():
+                raise ValueError("broken")
+        found = await failed.receive()
+        assert (found.value, found.attempts) == (7, 2)
+        assert [str(error) for error in found.errors] == ["ValueError: broken"] * 2
+
+
+@both_ways
+async def test_a_sender_waits_for_the_end_of_an_extended_rendezvous(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+        steps: list[str] = []
+
+        async def send() -> None:
+            await sender.send(1)
+            steps.append("sent")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            async with receiver.extended() as value:
+                await wait_all_tasks_blocked(0.01)
+                steps.append(f"worked with {value}")
+        assert steps == ["worked with 1", "sent"]
+
+
+@both_ways
+async def test_a_cancelled_send_did_not_happen(make: Any) -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await make(home, there)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(sender.send, 1)
+                await wait_all_tasks_blocked(0.01)
+                scope.cancel()
+        assert scope.cancelled_caught
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sender.send, 2)
+            assert await receiver.receive() == 2
+
+
+async def test_a_value_that_cannot_travel_is_its_senders_error() -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await receiver_there(home, there)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_refused, sender, 2**64, EncodeFailed, "beyond 64")
+            nursery.start_soon(_nothing_comes, receiver)
+            await wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+
+
+async def _refused(sender: Any, value: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        await sender.send(value)
+
+
+async def _nothing_comes(receiver: Any) -> None:
+    raise AssertionError(f"{await receiver.receive()} came")
+
+
+async def test_a_value_that_is_too_large_is_its_senders_error() -> None:
+    async with linked(largest=1000) as (home, there):
+        texts = csp.Channel(str, name="texts")
+        home.share("texts", texts.sender())
+        sender = await there.sender("texts", str)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_nothing_comes, texts.receiver())
+            await _refused(sender, "x" * 1001, ValueError, "1,000 at most.*raise `largest`")
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_long_value_comes_in_one_piece() -> None:
+    async with linked() as (home, there):
+        blobs = csp.Channel(bytes, name="blobs", buffer=2)
+        home.share("blobs", blobs.sender())
+        long = bytes(range(256)) * 4000
+        with await there.sender("blobs", bytes) as sender:
+            await sender.send(long)
+            await sender.send(b"short")
+        with blobs.receiver() as receiver:
+            assert await receiver.receive() == long
+            assert await receiver.receive() == b"short"
+
+
+async def test_a_failed_call_names_the_error_of_the_server() -> None:
+    async with linked() as (home, there):
+        calls = csp.Channel(csp.Call[int, int], name="calls")
+        home.share("calls", calls.receiver())
+        server = await there.receiver("calls", csp.Call[int, int])
+
+        async def serve() -> None:
+            with server:
+                await server.serve(lambda number: 1 // number)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            with calls.sender() as caller:
+                with pytest.raises(csp.CallFailed, match="ZeroDivisionError"):
+                    await caller.call(0)
+                assert await caller.call(1) == 1
+
+
+# --- a lost link -----------------------------------------------------------------------------
+
+
+async def cut(home: Node, streams: Any) -> None:
+    """The link breaks, and the home has noticed."""
+    streams[0].cut()
+    while home.status().links:
+        await trio.sleep(0)
+
+
+async def test_a_remote_end_raises_link_lost_when_its_link_is_gone() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        _, receiver, _ = await receiver_there(home, there)
+        sender, _, _ = await sender_there(home, there)
+        await cut(home, streams)
+        with pytest.raises(csp.LinkLost, match="the link to home is lost"):
+            await receiver.receive()
+        with pytest.raises(csp.LinkLost):
+            await sender.send(1)
+
+
+async def test_a_leased_value_goes_to_the_next_holder_when_its_link_is_lost() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, numbers = await receiver_there(home, there, buffer=1, stays=True)
+        await sender.send(7)
+        async with receiver.lease() as job:
+            await cut(home, streams)
+            await job.lost.wait()
+        async with numbers.receiver() as here, here.lease() as again:
+            assert (again.value, again.attempt) == (7, 2)
+
+
+async def test_a_prefetched_value_nobody_has_taken_is_not_lost_with_the_link() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, _receiver, numbers = await receiver_there(home, there, 2, buffer=2, stays=True)
+        await sender.send(1)
+        await sender.send(2)
+        await wait_all_tasks_blocked(0.01)
+        assert home.status().total.sent == 2
+        await cut(home, streams)
+        with numbers.receiver() as here:
+            assert [here.receive_nowait(), here.receive_nowait()] == [1, 2]
+
+
+async def test_a_sender_whose_value_was_under_way_is_told_that_nobody_knows() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await receiver_there(home, there, prefetch=1)
+        outcome: list[BaseException] = []
+
+        async def send() -> None:
+            try:
+                await sender.send(1)
+            except trio.BrokenResourceError as error:
+                outcome.append(error)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked(0.01)
+            streams[0].half_open("receive")  # its answer will never be seen
+            assert await receiver.receive() == 1
+            await wait_all_tasks_blocked(0.01)
+            await cut(home, streams)
+        assert isinstance(outcome[0], csp.DeliveryUnknown)
+        assert home.status().total.unknown == 1
