@@ -45,7 +45,10 @@ def run(start: Start, directory: Path, workers: int = 2) -> Any:
 def workers_of(parent: int) -> list[int]:
     """The worker programs that a process has started, and that have not ended."""
     listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = [line.split(None, 3) for line in listed.stdout.splitlines()]
     return [
