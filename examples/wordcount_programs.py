@@ -69,7 +69,9 @@ async def worker(address: str, number: int) -> None:
         async with netchannels.connect(address, secret=secret, largest=LARGEST) as node:
             with await node.receiver("files", Call[bytes, Found], wait=10) as files:
                 await files.serve(look)
-    except (netchannels.NetworkError, LinkLost) as error:  # most likely who started it is gone
+    except LinkLost:  # whoever started it is gone, and says so himself
+        raise SystemExit(1) from None
+    except netchannels.NetworkError as error:
         raise SystemExit(f"worker {number}: {error}") from None
 
 

@@ -63,7 +63,9 @@ def test_plain_python_says_it_too(mistake: str, message: str, tmp_path: Path) ->
 # --- two terminals ---------------------------------------------------------------------------
 
 TERMINALS = re.findall(
-    r"^(?<!-->\n)```sh\n(.*?)^```", README.partition("### Two terminals")[2], re.DOTALL | re.MULTILINE
+    r"^(?<!-->\n)```sh\n(.*?)^```",
+    README.partition("### Two terminals")[2],
+    re.DOTALL | re.MULTILINE,
 )
 
 
