@@ -60,7 +60,7 @@ async def collector(
     return results
 
 
-def summary(results: list[Counted]) -> str:
+def summary(tasks: int, results: list[Counted]) -> str:
     """The result, and who has done how much of it."""
     shares: defaultdict[str, Share] = defaultdict(Share)
     for result in results:
@@ -71,9 +71,7 @@ def summary(results: list[Counted]) -> str:
         for worker, share in sorted(shares.items())
     ]
     primes = sum(result.primes for result in results)
-    return "\n".join(
-        [*lines, f"{len(results):,} tasks, {len(results):,} results, {primes:,} primes"]
-    )
+    return "\n".join([*lines, f"{tasks:,} tasks, {len(results):,} results, {primes:,} primes"])
 
 
 def how_to_join(address: str, secret: Path) -> str:
@@ -97,6 +95,6 @@ async def main(address: str, secret: Path, tasks: int = 100, size: int = 20_000)
                 spawn(tell(node.events(), progress.console), background=True)
                 counting = spawn(collector(channel.sender(), blocks(tasks, size), progress))
         again = node.status().total.redelivered
-    print(summary(counting.result()))
+    print(summary(tasks, counting.result()))
     if again:
-        print(f"{again:,} times a task was given to another worker, because the first was lost")
+        print(f"tasks given to another worker, because the first was lost: {again:,}")

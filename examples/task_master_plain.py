@@ -6,7 +6,8 @@ What this cannot promise: one result for each task.  A value is the worker's onc
 the result is a second value.  A worker killed in between takes its task along: its result is lost.
 A worker that leases its tasks (task_worker_plain.py --arg lease=yes) loses none: its task goes to
 another one; but killed between sending the result and the end of the lease, it leaves the result
-behind and the task is done again: two results.
+behind and the task is done again: two results.  And a worker killed before it could say that it has
+taken a task leaves the sender in doubt (DeliveryUnknown): sent again, it may be done twice.
 
 The collector can tell by the number that each result carries: it drops the second result of a
 number, and knows which numbers are missing.  task_master.py needs none of that: the result of a
@@ -19,13 +20,23 @@ from primes import Block, Counted, blocks
 from rich.console import Console
 
 import netchannels
-from csp import Channel, Par, Receiver, Sender, process
+from csp import Channel, DeliveryUnknown, Par, Receiver, Sender, process
 
 
 @process
 async def producer(todo: list[Block], tasks: Sender[Block]) -> None:
     for block in todo:
+        while not await was_taken(block, tasks):
+            pass
+
+
+async def was_taken(block: Block, tasks: Sender[Block]) -> bool:
+    """False if the worker to whom it went was killed before it could say: it is sent again."""
+    try:
         await tasks.send(block)
+    except DeliveryUnknown:
+        return False
+    return True
 
 
 @process

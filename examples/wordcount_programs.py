@@ -71,6 +71,8 @@ async def worker(address: str, number: int) -> None:
                 await files.serve(look)
     except LinkLost:  # whoever started it is gone, and says so himself
         raise SystemExit(1) from None
+    except netchannels.NetworkError as error:
+        raise SystemExit(f"worker {number}: {error}") from None
 
 
 # --- the program that starts them ------------------------------------------------------------

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +28,7 @@ def pytest_report_header() -> str:
 class Program:
     """A program that runs; what it says is read all the time."""
 
-    def __init__(self, *command: str, **environment: str) -> None:
+    def __init__(self, *command: str, fds: Sequence[int] = (), **environment: str) -> None:
         self.lines: list[str] = []  # of both streams, as they came
         self.out: list[str] = []
         self.err: list[str] = []
@@ -42,6 +42,7 @@ class Program:
             cwd=ROOT,
             env=os.environ | environment,
             start_new_session=True,
+            pass_fds=fds,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -100,8 +101,8 @@ def start() -> Iterator[Callable[..., Program]]:
     """`start("-m", "csp", "run", ..., NAME="value")`: programs that end with the test."""
     started: list[Program] = []
 
-    def start_one(*command: str, **environment: str) -> Program:
-        started.append(Program(*command, **environment))
+    def start_one(*command: str, fds: Sequence[int] = (), **environment: str) -> Program:
+        started.append(Program(*command, fds=fds, **environment))
         return started[-1]
 
     yield start_one

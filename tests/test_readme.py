@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,3 +58,33 @@ def test_csp_run_says_one_line(mistake: str, tmp_path: Path) -> None:
 def test_plain_python_says_it_too(mistake: str, message: str, tmp_path: Path) -> None:
     text = message.partition(": ")[2].removesuffix(" (program.py:8)")
     assert text in run(BY_PYTHON, with_mistake(mistake), tmp_path).stderr
+
+
+# --- two terminals ---------------------------------------------------------------------------
+
+TERMINALS = re.findall(
+    r"^(?<!-->\n)```sh\n(.*?)^```",
+    README.partition("### Two terminals")[2],
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def typed(line: str, address: str, key: Path) -> list[str]:
+    """The arguments for Python that do what a line of the README does."""
+    command, *words = line.replace("127.0.0.1:5000", address).replace("farm.key", str(key)).split()
+    return ["-m", command, *words]
+
+
+def test_the_master_and_the_worker_of_the_readme_do_their_tasks(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    (keygen, master), (worker,), (status,) = [block.splitlines() for block in TERMINALS]
+    key = tmp_path / "farm.key"
+    assert start(*typed(keygen, "", key)).ends() == 0
+    first = start(*typed(master, "127.0.0.1:0", key), "--arg", "tasks=20")
+    address = first.says(r"address=(\S+)")[1]
+    looking = start(*typed(status, address, key), "--interval", "0.05")
+    looking.says("^shares tasks: Call")
+    second = start(*typed(worker, address, key))
+    assert (first.ends(), second.ends()) == (0, 0), f"{first}\n{second}"
+    first.says("^20 tasks, 20 results, 33,860 primes$")

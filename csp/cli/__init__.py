@@ -131,13 +131,19 @@ def _failed(error: BaseException) -> int:
         print("csp: interrupted", file=sys.stderr)
         return 130
     for leaf in errors:
-        if isinstance(leaf, SHORT):
+        if isinstance(leaf, SHORT) or _is_of_network(leaf):
             print(f"{type(leaf).__name__}: {leaf}{_place(leaf)}", file=sys.stderr)
         else:
             report = traceback.TracebackException.from_exception(leaf)
             _leave_out_internals(report)
             print("".join(report.format()), end="", file=sys.stderr)
     return 1
+
+
+def _is_of_network(error: BaseException) -> bool:
+    """Is it a NetworkError, which says what to do?  Who raises one has imported `netchannels`."""
+    network: Any = sys.modules.get("netchannels")
+    return network is not None and isinstance(error, network.NetworkError)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

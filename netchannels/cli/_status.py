@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+import csp
 import netchannels
 from netchannels import Counters, LinkStatus, NodeStatus
 
@@ -65,17 +66,16 @@ class Look:
 
 
 class Watch:
-    """Looks at the node on the other side of this node's one link."""
+    """Looks at a node again and again, without the link that `label`, this program, has to it."""
 
-    def __init__(self, node: netchannels.Node) -> None:
-        self._node = node
-        (self._link,) = node.status().links
+    def __init__(self, calls: csp.Sender[csp.Call[str, NodeStatus]], label: str) -> None:
+        self._calls, self._label = calls, label
         self._before: NodeStatus | None = None
 
     async def look(self) -> Look:
-        """One look, without this program's own link."""
-        status = await self._node.status_of(self._link.peer)
-        status.links = [link for link in status.links if link.peer != self._node.label]
+        """One look; raises csp.LinkLost, with the reason, when the node is gone."""
+        status = await self._calls.call("status")
+        status.links = [link for link in status.links if link.peer != self._label]
         look = Look(status, self._before)
         self._before = status
         return look
@@ -158,18 +158,20 @@ def as_json(look: Look) -> str:
 
 async def status(node: netchannels.Node, *, once: bool, lines: bool, interval: float) -> None:
     """Show the other node: once, as lines of JSON, or again and again until interrupted."""
-    watch, console = Watch(node), Console()
-    if console.is_terminal and not lines and not once:
-        await _draw(watch, console, interval)
-    await watch.look()  # a rate takes two looks
-    while True:
-        await trio.sleep(interval)
-        look = await watch.look()
-        print(as_json(look) if lines else plain(look), flush=True)
-        if once:
-            return
-        if not lines:
-            print(flush=True)
+    console = Console()
+    with await node.sender("@status", csp.Call[str, NodeStatus]) as calls:
+        watch = Watch(calls, node.label)
+        if console.is_terminal and not lines and not once:
+            await _draw(watch, console, interval)
+        await watch.look()  # a rate takes two looks
+        while True:
+            await trio.sleep(interval)
+            look = await watch.look()
+            print(as_json(look) if lines else plain(look), flush=True)
+            if once:
+                return
+            if not lines:
+                print(flush=True)
 
 
 async def _draw(watch: Watch, console: Console, interval: float) -> NoReturn:

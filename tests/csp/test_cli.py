@@ -97,6 +97,9 @@ async def forgotten() -> None:
 async def leave() -> None:
     sys.exit(7)
 
+async def called() -> str:
+    return " ".join(sys.argv)
+
 async def interrupted() -> None:
     raise KeyboardInterrupt
 
@@ -354,6 +357,12 @@ def test_the_program_may_choose_its_exit_code(program: Path) -> None:
 
 
 # --- warnings -------------------------------------------------------------------------------
+
+
+def test_the_program_is_called_what_its_file_is_called(run: Run, program: Path) -> None:
+    before = list(sys.argv)
+    assert run("called")[1] == f"{program}\n"
+    assert sys.argv == before
 
 
 def test_warnings_are_switched_on_and_told_in_one_line(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -91,6 +92,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing_in_the_result(
     master.says(f":{victim.process.pid} is lost")
     worker_of(start, key, address)
     check(master, 40)
+    master.says("^tasks given to another worker, because the first was lost: 1$")
 
 
 @posix
@@ -145,8 +147,17 @@ def test_a_wrong_secret_is_told_on_both_sides(start: Start, key: Path, tmp_path:
     netchannels.keygen(tmp_path / "other.key")
     worker = worker_of(start, tmp_path / "other.key", address_of(master))
     assert worker.ends() == 1
-    worker.says("give both sides the same secret")
+    assert re.match("HandshakeError: .*give both sides the same secret", worker.err[-1])
+    assert not any("Traceback" in line for line in worker.lines)
     master.says("did not get in")
+
+
+def test_a_missing_secret_is_told_in_one_line(start: Start, key: Path) -> None:
+    for example in ("task_master", "task_worker"):
+        program = run(start, example, key.with_name("no.key"), "127.0.0.1:1")
+        assert program.ends() == 1
+        assert program.err[-1].startswith("SecretError: there is no file ")
+        assert not any("Traceback" in line for line in program.lines)
 
 
 @posix

@@ -244,3 +244,11 @@ async def test_a_lost_link_is_told_to_who_waits_for_an_answer(autojump_clock: Cl
         streams[0].half_open()
         with pytest.raises((csp.LinkLost, NetworkError)):
             await there.receiver("numbers", int)
+
+
+async def test_who_asks_for_the_status_is_not_counted() -> None:
+    async with linked() as (home, there):
+        before = await there.status_of(home.label)
+        after = await there.status_of(home.label)
+        assert before.total == after.total == netchannels.Counters()
+        assert there.status().total == netchannels.Counters()

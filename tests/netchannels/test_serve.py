@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import ssl
 import sys
@@ -216,8 +217,8 @@ async def test_a_group_of_losses_is_absorbed() -> None:
         assert rounds == 2
 
 
-async def test_a_server_that_is_not_there_yet_is_waited_for(
-    autojump_clock: trio.testing.MockClock,
+async def test_a_server_that_is_not_there_yet_is_waited_for_and_the_log_says_so_once(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         address = home.address
@@ -225,6 +226,22 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(
         async for _ in netchannels.connect(address, secret=SECRET, plain=True):
             raise AssertionError("nobody listens there")
     assert trio.current_time() >= 100
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"nobody answers at {address}: ")
+    assert said.endswith("; trying again")
+
+
+async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    async with netchannels.serve(secret=SECRET, plain=True) as home:
+        with pytest.raises(ZeroDivisionError):
+            async for node in connecting(home):
+                async with node:
+                    raise ZeroDivisionError
+        gc.collect()  # an async generator would be found unfinished
+        await trio.testing.wait_all_tasks_blocked()
+    assert not recwarn.list
 
 
 async def test_a_wrong_secret_is_told_after_a_few_attempts(

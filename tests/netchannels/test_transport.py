@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import ssl
 import sys
 from pathlib import Path
 
@@ -199,6 +200,32 @@ async def test_a_broken_stream_loses_the_link() -> None:
         await trio.testing.wait_all_tasks_blocked()
         await trio.aclose_forcefully(here)
     assert link.lost
+
+
+async def test_a_cancelled_program_closes_its_streams() -> None:
+    here, there = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(carry, here, Link())
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert await there.receive_some() == b""
+
+
+async def test_the_end_of_a_killed_program_is_the_end_of_its_stream() -> None:
+    class Killed(trio.abc.ReceiveStream):
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:
+            raise trio.BrokenResourceError from ssl.SSLEOFError("EOF in violation of protocol")
+
+        async def aclose(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+    link = Link()
+    stream = trio.StapledStream(trio.testing.MemorySendStream(), Killed())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(carry, stream, link)
+        await trio.testing.wait_all_tasks_blocked()
+        link.lose("enough")
+    assert link.heard == [b""]
 
 
 async def test_what_came_behind_the_handshake_is_heard_first() -> None:
