@@ -222,10 +222,7 @@ class Rendezvous:
         """True if the receiver that is first has to be asked: it sits elsewhere."""
         first = self.first
         return (
-            self.engages
-            and first is not None
-            and first.side == RECEIVE
-            and first.mode == TENTATIVE
+            self.engages and first is not None and first.side == RECEIVE and first.mode == TENTATIVE
         )
 
     def _next_partner(self, side: int, me: Party | None) -> Party | Watch | None:
