@@ -10,6 +10,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
+import trio
+
 from . import _wiring
 from ._barrier import Barrier
 from ._broadcast import Broadcast
@@ -132,8 +134,11 @@ class Called(Process[R_co]):
         try:
             self._value = await self._begin()
         except BaseException as error:
-            if not self._absorbs(error):
+            left = self._left_of(error)
+            if left is error:
                 raise
+            if left is not None:
+                raise left from None
         finally:
             self._end()
         return self._value
@@ -153,15 +158,16 @@ class Called(Process[R_co]):
         return kernel.run_process(holder, body)
 
     @protected
-    def _absorbs(self, error: BaseException) -> bool:
+    def _left_of(self, error: BaseException) -> BaseException | None:
         holder = self.holder
         if holder is None:
-            return False
-        if not self._ends_quietly(holder, error):
-            self._fail(holder, error)
-            return False
-        self._pass_poison(holder, error)
-        return True
+            return error
+        left = self._without_quiet_ends(holder, error)
+        if left is not error:
+            self._pass_poison(holder, error)
+        if left is not None:
+            self._fail(holder, left)
+        return left
 
     @protected
     def _end(self) -> None:
@@ -184,22 +190,33 @@ class Called(Process[R_co]):
         self._pass_poison(holder, error)
         retire_all(holder, None if on_purpose else error)
 
-    def _ends_quietly(self, holder: Holder, error: BaseException) -> bool:
+    def _without_quiet_ends(self, holder: Holder, error: BaseException) -> BaseException | None:
+        """What is left of `error`; cancelled amid its quiet end, a process ends by the cancel."""
         if not self._of.quiet or self.outermost:
-            return False
-        return all(
-            isinstance(leaf, QUIET)
-            and isinstance(leaf.end, End)
-            and leaf.end._given
-            and holder in (leaf.end._owner, leaf.end._last)
-            for leaf in leaves_of(error)
-        )
+            return error
+        if not isinstance(error, BaseExceptionGroup):
+            return None if _is_quiet(holder, error) else error
+        quiet, others = cast(Any, error).split(lambda leaf: _is_quiet(holder, leaf))
+        if others is None:
+            return None
+        cancelled = all(isinstance(leaf, trio.Cancelled) for leaf in leaves_of(others))
+        return cast(BaseException, others) if quiet is not None and cancelled else error
 
     def _pass_poison(self, holder: Holder, error: BaseException) -> None:
         poison = [leaf for leaf in leaves_of(error) if isinstance(leaf, Poisoned)]
         if poison and self._of.passes_poison:
             for end in holder.ends():
                 end._poison(poison[0].reason, poison[0].who)
+
+
+def _is_quiet(holder: Holder, error: BaseException) -> bool:
+    """True if the channel of an end that `holder` was given has ended."""
+    return (
+        isinstance(error, QUIET)
+        and isinstance(error.end, End)
+        and error.end._given
+        and holder in (error.end._owner, error.end._last)
+    )
 
 
 def _another(given: Any) -> Any:

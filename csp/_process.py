@@ -74,13 +74,13 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _begin(self) -> Awaitable[Any]:
         """Run in three parts, by who saves a coroutine so: awaiting what `_begin` returns, asking
-        `_absorbs` about an error, calling `_end` in any case.
+        `_left_of` about an error, calling `_end` in any case.
         """
         return self._run()
 
-    def _absorbs(self, error: BaseException) -> bool:
-        """It has ended with `error`; True if that is a quiet end."""
-        return False
+    def _left_of(self, error: BaseException) -> BaseException | None:
+        """It has ended with `error`; what of it is to be raised, None after a quiet end."""
+        return error
 
     def _end(self) -> None:
         """It has ended."""

@@ -180,8 +180,11 @@ class Spawn:
         try:
             await part._begin()
         except BaseException as error:
-            if not part._absorbs(error):
+            left = part._left_of(error)
+            if left is error:
                 raise
+            if left is not None:
+                raise left from None
         finally:
             part._end()
             self._one_ended(part)
@@ -201,8 +204,11 @@ class Spawn:
                 try:
                     running._value = await part._begin()
                 except BaseException as error:
-                    if not part._absorbs(error):
+                    left = part._left_of(error)
+                    if left is error:
                         raise
+                    if left is not None:
+                        raise left from None
                 finally:
                     part._end()
         except BaseException as error:

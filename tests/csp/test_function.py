@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from csp import Channel, EndClosed, EndOfChannel, Par, Poisoned, Receiver, Sende
 from csp._function import ProcessFunction, leaves_of
 from csp._kernel import HOLDER
 from csp.lowlevel import current_kernel
+from csp.testing import cancel_at_every_step
 
 
 @pytest.fixture(params=[True, False], ids=["lending", "fallback"])
@@ -489,3 +491,60 @@ def test_the_holder_of_a_process_is_its_context_and_that_of_its_trio_tasks(run: 
 
     run(main)
     assert seen == ["looks", "looks", "one", "one", "one", "one"]
+
+
+# --- a cancel amid a quiet end -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spawned", [True, False], ids=["spawned", "awaited"])
+@pytest.mark.parametrize("lend", [True, False], ids=["lending", "fallback"])
+def test_a_cancel_amid_a_quiet_end_of_one_of_two_operations_is_a_cancel(
+    spawned: bool, lend: bool
+) -> None:
+    """The group of both is no error: the scope around catches what is left of it."""
+
+    @process
+    async def pairs(a: Receiver[int], b: Receiver[int]) -> None:
+        while True:
+            await Par(a.receive(), b.receive())
+
+    @process
+    async def give(out: Sender[int]) -> None:
+        with contextlib.suppress(csp.ChannelEnded):
+            await out.send(1)
+
+    async def scenario(scope: trio.CancelScope) -> None:
+        a, b = Channel(int, name="a"), Channel(int, name="b")
+        async with Spawn() as spawn:
+            spawn(give(a.sender()))
+            spawn(give(b.sender()))
+            with scope:
+                if spawned:
+                    async with Spawn() as inner:
+                        inner(pairs(a.receiver(), b.receiver()))
+                else:
+                    await pairs(a.receiver(), b.receiver())
+
+    assert cancel_at_every_step(scenario, lend=lend) > 4
+
+
+def test_the_end_of_an_end_of_others_amid_a_cancel_stays_an_error(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            await both(scope)
+
+    @process
+    async def both(scope: trio.CancelScope) -> None:
+        own = Channel(int, name="own")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            with own.receiver() as feed:
+                own.sender().retire()
+                try:
+                    await feed.receive()
+                finally:
+                    scope.cancel()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        run(main)
+    assert caught.group_contains(EndOfChannel)
