@@ -194,13 +194,14 @@ class Called(Process[R_co]):
         """What is left of `error`; cancelled amid its quiet end, a process ends by the cancel."""
         if not self._of.quiet or self.outermost:
             return error
-        if not isinstance(error, BaseExceptionGroup):
-            return None if _is_quiet(holder, error) else error
-        quiet, others = cast(Any, error).split(lambda leaf: _is_quiet(holder, leaf))
-        if others is None:
+        parts = leaves_of(error)
+        others = [leaf for leaf in parts if not _is_quiet(holder, leaf)]
+        if not others:
             return None
-        cancelled = all(isinstance(leaf, trio.Cancelled) for leaf in leaves_of(others))
-        return cast(BaseException, others) if quiet is not None and cancelled else error
+        cancelled = all(isinstance(leaf, trio.Cancelled) for leaf in others)
+        if len(others) == len(parts) or not cancelled:
+            return error
+        return BaseExceptionGroup("cancelled amid a quiet end", others)
 
     def _pass_poison(self, holder: Holder, error: BaseException) -> None:
         poison = [leaf for leaf in leaves_of(error) if isinstance(leaf, Poisoned)]

@@ -59,15 +59,20 @@ def test_an_example_in_a_docstring_runs(example: Example) -> None:
         pytest.fail("".join(told), pytrace=False)
 
 
+NETWORK = ("netchannels", "netchannels.testing")
+
+
 def public(door: str) -> Iterator[str]:
     """The classes and functions at a front door."""
     for name, value in vars(importlib.import_module(door)).items():
-        if not name.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value)):
+        function = inspect.unwrap(value) if callable(value) else value  # behind @process
+        if not name.startswith("_") and (inspect.isclass(value) or inspect.isfunction(function)):
             yield f"{door}.{name}"
 
 
 @pytest.mark.parametrize(
-    "name", [*public("csp"), *public("netchannels"), *public("netchannels.testing")]
+    "name",
+    [name for door in ("csp", "csp.patterns", *NETWORK) for name in public(door)],
 )
 def test_a_public_class_or_function_shows_an_example(name: str) -> None:
     door, _, last = name.rpartition(".")
