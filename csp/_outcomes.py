@@ -15,6 +15,7 @@ from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._call import Ticket
+from ._errors import ChannelEnded
 from ._kernel import Scope
 from ._latch import Latch
 from ._parking import current_kernel
@@ -89,6 +90,8 @@ class Calls:
                 return ticket
             if not self.feeding and not self.open:
                 error, self.error = self.error, None
+                if isinstance(error, ChannelEnded):  # a pending cancel may be its cause, and wins
+                    await kernel.cancel_point()
                 raise error if error is not None else StopAsyncIteration
             self.news = Latch(self)
             await self.news.wait(kernel)

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import csp
 from csp import Call, CallFailed, Channel, Outcome, Receiver, Sender, Spawn, process
+from csp.testing import cancel_at_every_step
 
 Calls = Channel[Call[int, int]]
 
@@ -328,3 +329,27 @@ def test_an_answer_to_a_call_that_was_given_up_is_not_read(run: Any, ask: Any) -
                     await replies.__anext__()
 
     run(main)
+
+
+@pytest.mark.parametrize("lend", [True, False], ids=["lending", "fallback"])
+@pytest.mark.parametrize("dice", range(8))
+def test_a_cancel_of_the_caller_and_its_servers_is_a_cancel_and_no_error(
+    dice: int, lend: bool
+) -> None:
+    """Whoever of them is struck first, and though a server that has gone is an error elsewhere."""
+
+    async def scenario(scope: trio.CancelScope) -> None:
+        _run._r.seed(dice)  # trio throws dice for the order of its tasks
+        calls = Channel(Call[int, int], name="calls")
+        with scope:
+            async with Spawn() as spawn:
+                spawn(2 * quick(calls.receiver()))
+                with calls.sender() as ask:
+                    assert [reply async for reply in ask.map(range(3))] == [0, 1, 2]
+
+    assert cancel_at_every_step(scenario, lend=lend) > 4
+
+
+@process
+async def quick(calls: Receiver[Call[int, int]]) -> None:
+    await calls.serve(lambda number: number)
