@@ -36,7 +36,8 @@ async def merge(inps: Sequence[Receiver[T]], out: Sender[T]) -> None:
     served twice while another one waits.
     Ends: when all inputs have ended, or nobody receives from `out`.
     Raises: ValueError without inputs.
-    Source: Plex and Merge of JCSP's plugNplay, Mux2 of PyCSP's; `merge` of core.async.
+    Source: Plex of JCSP's plugNplay (its Merge is another: it merges what is sorted), Mux2 of PyCSP's;
+    `merge` of core.async.
 
     >>> import csp
     >>> from csp import Channel, Par

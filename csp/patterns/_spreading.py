@@ -54,7 +54,7 @@ async def seq_delta(inp: Receiver[T], outs: Sequence[Sender[T]]) -> None:
     the last one must be served before the first one.
     Ends: when `inp` has ended, or an output has nobody who receives; those before it have got the last
     value already.
-    Source: SeqDelta2 of JCSP's plugNplay and aPyCSP's.
+    Source: SeqDelta2Int of JCSP's demos.
 
     >>> import csp
     >>> from csp import Channel, Par
@@ -87,7 +87,7 @@ async def copy_to_all(inp: Receiver[T], outs: Sequence[Sender[T]]) -> None:
     Ends: when `inp` has ended, or no output has anybody who receives.
     Raises: ValueError without outputs; RuntimeError for an output whose home is another program (see
     `Sender.offer`).
-    Source: DynamicDelta of JCSP's plugNplay; `mult` of core.async.
+    Source: `mult` of core.async; DynamicDelta of JCSP's plugNplay, whose outputs come and go by messages.
 
     >>> import csp
     >>> from csp import Channel, Par
