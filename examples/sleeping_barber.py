@@ -10,7 +10,7 @@ What it teaches: the extended rendezvous.  A customer's `send` returns when the 
 it begins; so nobody has to tell him.  A barber without customers waits in his own loop: that is his sleep.
 The line of waiting customers is the line of senders of the channel, and who finds it too long goes away.
 
-Customers come every 10 milliseconds, a haircut takes 25.
+Customers come every 10 milliseconds, a haircut takes 27.
 
 Source: E. W. Dijkstra, Cooperating Sequential Processes (1965).
 """
@@ -29,7 +29,7 @@ async def barber(shop: Receiver[int]) -> list[int]:
     while True:
         try:
             async with shop.extended() as customer:
-                await trio.sleep(2.5 * TICK)
+                await trio.sleep(2.7 * TICK)
                 served.append(customer)
         except trio.EndOfChannel:  # the street is empty
             return served

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from trio.testing import MockClock
+
+import csp
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -25,3 +30,14 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
         return module
 
     return load_one
+
+
+@pytest.fixture
+def run(load: Callable[[str], ModuleType]) -> Callable[..., Any]:
+    """`run("lift", impatient=True)`: what its main returns, in virtual time."""
+
+    def run_one(name: str, /, **arguments: Any) -> Any:
+        main = functools.partial(load(name).main, **arguments)
+        return csp.run(main, clock=MockClock(autojump_threshold=0))
+
+    return run_one
