@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from typing import TypeVar, cast
 
 from csp import Alternation, Every, Sender, process
 
@@ -30,12 +30,16 @@ async def emit(values: Iterable[T] | AsyncIterable[T], out: Sender[T]) -> None:
     >>> csp.run(main)
     ['a', 'b', 'c']
     """
-    if isinstance(values, AsyncIterable):
-        async for value in values:
-            await out.send(value)
-    else:
+    if isinstance(values, Iterable):
         for value in values:
             await out.send(value)
+        return
+    try:
+        async for value in values:
+            await out.send(value)
+    finally:
+        if isinstance(values, AsyncGenerator):  # if some of it is left, nobody else would close it
+            await cast("AsyncGenerator[T, None]", values).aclose()
 
 
 @process

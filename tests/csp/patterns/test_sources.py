@@ -34,6 +34,35 @@ def test_emit_sends_an_async_iterable(run: Run) -> None:
     assert run(first, 9, partial(emit, letters())) == ["a", "b", "c"]
 
 
+def test_emit_closes_an_async_generator_that_it_has_not_exhausted(run: Run) -> None:
+    closed: list[bool] = []
+
+    async def letters() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "a"
+        finally:
+            await trio.sleep(1)
+            closed.append(True)
+
+    assert run(first, 2, partial(emit, letters())) == ["a", "a"]
+    assert closed == [True]
+
+
+def test_emit_passes_on_what_comes_from_a_receiver(run: Run) -> None:
+    async def main() -> list[int]:
+        a, b, c = (Channel(int, name=name) for name in "abc")
+        network = Par(
+            emit([1, 2], a.sender()),
+            emit(a.receiver(), b.sender()),
+            take(9, b.receiver(), c.sender()),
+            collect(c.receiver()),
+        )
+        return (await network)[3]
+
+    assert run(main) == [1, 2]
+
+
 def test_emit_takes_no_more_of_its_iterable_than_is_received(run: Run) -> None:
     taken: list[int] = []
 
