@@ -417,14 +417,20 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
     lines: dict[str, int] = {}
     for holder, of in waits.items():
         for wait in of:
-            place = wait.where()
-            place = place and f", at {place}"
-            line = f"  `{holder.name}` {wait.text()}{place}"
+            line = f"  `{holder.name}` {wait.text()}{_where(holder, wait)}"
             lines[line] = lines.get(line, 0) + 1
     told = [line + (f" (x {times:,})" if times > 1 else "") for line, times in lines.items()]
     if len(told) > SHOWN:
         told[SHOWN:] = [f"  and {len(told) - SHOWN:,} more"]
     return "\n".join([f"{said}{hint}", *told])
+
+
+def _where(holder: Holder, wait: _Wait) -> str:
+    """Where it waits; a process of csp's own has no line of the user's: where that was called."""
+    place = wait.where()
+    if place:
+        return f", at {place}"
+    return f" (called at {holder.place})" if holder.place else ""
 
 
 def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:

@@ -31,6 +31,7 @@ from csp import (
     Spawn,
     Timeout,
     Wait,
+    patterns,
     process,
 )
 from csp._deadlock import SHOWN, Judge
@@ -64,6 +65,25 @@ def test_two_processes_that_wait_for_each_other_are_named(lend: bool) -> None:
         csp.run(main, lend=lend)
     assert "`left` waits to receive from `a`, whose only sender `right` holds" in str(caught.value)
     assert "test_deadlock.py:" in str(caught.value)
+
+
+@both_paths
+def test_a_process_of_csps_own_is_named_with_the_place_of_its_call(lend: bool) -> None:
+    async def main() -> None:
+        a, b = Channel(int, name="a"), Channel(int, name="b")
+        there = patterns.identity(a.receiver(), b.sender()).named("there")
+        back = patterns.identity(b.receiver(), a.sender()).named("back")
+        await Par(there, back)
+
+    with pytest.raises(csp.Deadlock) as caught:
+        csp.run(main, lend=lend)
+    lines = str(caught.value).splitlines()[1:]
+    told = [re.sub(r"py:\d+", "py:9", line) for line in lines]
+    assert sorted(told) == [
+        "  `back` waits to receive from `b`, whose only sender `there` holds (called at test_deadlock.py:9)",
+        "  `main` waits for `back`, `there`, at test_deadlock.py:9",
+        "  `there` waits to receive from `a`, whose only sender `back` holds (called at test_deadlock.py:9)",
+    ]
 
 
 @both_paths
