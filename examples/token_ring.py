@@ -11,7 +11,7 @@ What it teaches: mutual exclusion without a lock, for a message is in one place 
 ends.  The station that has the last turn keeps the token and ends.  Its neighbour then waits for somebody
 who has gone, and ends too, and so around.  A ring needs a first message from outside: without it all wait.
 
-Source: E. W. Dijkstra's mutual exclusion by a token; the token rings of PyCSP's examples.
+Source: G. Le Lann, Distributed Systems: Towards a Formal Approach (1977); the token rings of PyCSP's examples.
 """
 
 from csp import Channel, Par, Receiver, Sender, process

@@ -15,7 +15,7 @@ commit nor abort by itself; if the coordinator crashes then, all wait for it, in
 
 A crash is an error in a process; `machine` is what keeps it from the others, as a computer of its own would.
 
-Source: J. Gray, Notes on Data Base Operating Systems (1978), 5.8.3.3.
+Source: J. Gray, Notes on Data Base Operating Systems (1978).
 """
 
 import contextlib
