@@ -39,7 +39,7 @@ class Core(Rendezvous):
     __slots__ = (
         "__weakref__", "answers", "carries", "channel", "check", "detached", "elsewhere", "exact", "failed",
         "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
-        "shared", "wanted", "work",
+        "roomy", "shared", "wanted", "work",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,7 @@ class Core(Rendezvous):
             None  # what is leased or in a block, and by whom
         )
         self.elsewhere: bool = False  # its home is another program
+        self.roomy: bool = False  # which has a buffer for it
         self.lost: str = ""  # why the node with the other ends is gone
         # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
         self.wanted: Callable[[bool], object] | None = None

@@ -53,6 +53,11 @@ class Item:
         "tentative", "value", "withdrawn",
     )  # fmt: skip
 
+    @property
+    def is_offered(self) -> bool:
+        """True if its sender is an alternation, which waits for the answer."""
+        return self.sender is not None and self.sender.mode == OFFER
+
     def __init__(self, value: Any) -> None:
         self.value: Any = value
         self.attempts: int = 0

@@ -126,6 +126,10 @@ class Taker(_Elsewhere):
 
     `taken(item)` gets each of them; `ended()` is called when nothing more can come.  Call `ask`
     when `may` has become true.
+
+    `elsewhere`: the home of the channel is there; `roomy`: it has a buffer there.  A value that an
+    alternation offers is then either taken there at once or released, and none is offered any more
+    until `welcome` is called.
     """
 
     def __init__(
@@ -136,6 +140,7 @@ class Taker(_Elsewhere):
         taken: Callable[[Item], object],
         ended: Callable[[], object],
         elsewhere: bool = False,
+        roomy: bool = False,
     ) -> None:
         self._may: Callable[[], bool] = may
         self._taken: Callable[[Item], object] = taken
@@ -143,7 +148,7 @@ class Taker(_Elsewhere):
         self._waits: bool = False  # the party stands in line
         super().__init__(end, ended)
         self._party.side, self._party.mode, self._party.end = RECEIVE, TENTATIVE, self.end
-        self.core.elsewhere = elsewhere
+        self.core.elsewhere, self.core.roomy = elsewhere, roomy
         self.core.be_slow()
 
     def ask(self) -> None:
@@ -161,6 +166,13 @@ class Taker(_Elsewhere):
                 self._take()
             if woken:
                 current_kernel().wake_all(woken)
+
+    def welcome(self) -> None:
+        """As `ask`; alternations may offer values again."""
+        if self.core.reluctant:
+            self.core.reluctant = False
+            self.stop()  # one that waits is met by who comes to the line
+        self.ask()
 
     def stop(self) -> None:
         """Leave the line."""
@@ -199,6 +211,8 @@ class Taker(_Elsewhere):
 
     def release(self, item: Item) -> None:
         """Nobody has taken it; it goes to the front, or back to the sender that wants it."""
+        if self.core.roomy and item.is_offered:
+            self.core.reluctant = True
         _lease.settle(self.core, item, give_back=True)
 
     def keep(self, item: Item, *, extended: bool, cancel: Callable[[], object]) -> None:
@@ -381,6 +395,10 @@ class Giver(_Elsewhere):
     def is_served(self) -> bool:
         """True if nothing that was given waits for a receiver."""
         return not self.core.waiting(SEND)
+
+    def hope(self, tell: Callable[[], object]) -> None:
+        """Call `tell()`, once, when a value would be taken at once; it may not use the channel."""
+        self.core.hope(tell)
 
     def stands(self, given: Given) -> bool:
         """True if nobody has taken it yet."""

@@ -30,6 +30,7 @@ LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
 UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
+MOVING_LENGTH = 1 + 32
 
 Port = Outlet | Inlet
 
@@ -242,7 +243,8 @@ class Link:
 
     def attach_sender(self, number: int, far: Any, passage: Passage) -> None:
         """Let the values of a channel flow away; `far` is its receiver."""
-        self._attach(number, Outlet(self, number, far, passage, home=False))
+        roomy = self.connection.ports[number].buffered
+        self._attach(number, Outlet(self, number, far, passage, home=False, roomy=roomy))
 
     def _attach(self, number: int, port: Port) -> None:
         self.ports[number] = port
@@ -317,7 +319,7 @@ class Link:
             return UNKNOWN, "this end was lost on its way"
         passage = Passage(end.type)
         why = mismatch(event, passage, end)
-        return (TYPE, why) if why else (end, passage, 0)
+        return (TYPE, why) if why else (end, passage, end.statistics().max_buffer_size)
 
     def _opened(self, event: events.Opened) -> None:
         asking = self.asking.pop(event.port, None)
@@ -354,7 +356,7 @@ class Link:
         name = MOVING + secrets.token_hex(16)
         self._moving[name] = end
         self.departing.append(name)
-        return name.encode()
+        return bytes((end.statistics().max_buffer_size > 0,)) + name.encode()
 
     def stay(self, names: list[str]) -> None:
         """The value was not taken: the ends in it go back with it."""
@@ -363,6 +365,9 @@ class Link:
 
     def lift(self, name: bytes, kind: Any) -> Any:
         """The end that a name from the other side stands for."""
+        roomy, moving = name[:1] == b"\1", name[1:].decode()
+        if len(moving) != MOVING_LENGTH or not moving.startswith(MOVING):
+            raise ValueError("an end without its name")
         element = (typing.get_args(kind) or (object,))[0]
         receives = typing.get_origin(kind) is csp.Receiver
         passage = Passage(element)
@@ -375,14 +380,16 @@ class Link:
             if self.lost:
                 far.close()
                 return
-            asking = self.ask(name.decode(), passage, receives)
+            asking = self.ask(moving, passage, receives)
             port: Port
             if receives:
                 port = Inlet(self, asking.number, far, passage, home=False, prefetch=0)
                 self.ports[asking.number] = port
                 port.start()
             else:
-                self.ports[asking.number] = Outlet(self, asking.number, far, passage, home=False)
+                self.ports[asking.number] = Outlet(
+                    self, asking.number, far, passage, home=False, roomy=roomy
+                )
 
         self.arriving.append(open_port)
         return take_over(near, travelling=True)

@@ -43,7 +43,16 @@ class RemoteError(Exception):
 class Outlet:
     """Takes values out of a channel and delivers them to the other side of a port."""
 
-    def __init__(self, link: Link, number: int, end: Any, passage: Passage, *, home: bool) -> None:
+    def __init__(
+        self,
+        link: Link,
+        number: int,
+        end: Any,
+        passage: Passage,
+        *,
+        home: bool,
+        roomy: bool = False,
+    ) -> None:
         self.link, self.number, self.passage, self.home = link, number, passage, home
         self.counters = link.counters_of(number)
         self.items: dict[int, Item | None] = {}
@@ -56,6 +65,7 @@ class Outlet:
             taken=self._taken,
             ended=self._ended,
             elsewhere=not home,
+            roomy=roomy,
         )
 
     def oldest(self) -> float | None:
@@ -86,6 +96,8 @@ class Outlet:
         if link.departing:
             self._departing[id], link.departing = link.departing, []
         item.ask_back = lambda: self._ask_back(id)
+        if not self.home and item.is_offered:  # now or not at all: its other guards wait
+            link.connection.withdraw(self.number, id)
         if passage.calls:
             item.value.cancel = item.ask_back
         self.counters.sent += 1
@@ -128,7 +140,7 @@ class Outlet:
 
     def wanted(self, _: Wanted) -> None:
         """More may be delivered."""
-        self.taker.ask()
+        self.taker.welcome()
 
     def answered(self, event: Answered) -> None:
         """The other side has answered a value."""
@@ -220,6 +232,7 @@ class Inlet:
         self.given: dict[int, Given] = {}
         self._patient: list[Given] = []  # stand until an alternation here has decided
         self._polled = False  # somebody looks now and then, and does not wait
+        self._hopes = False  # a value came back for want of room: say when there is some
         self._arriving: dict[int, list[Any]] = {}  # ends in values that nobody has taken
         self.standing = 0  # those that nobody has taken
         self._retired: Retired | None = None  # heard, while values still stand in line
@@ -266,14 +279,20 @@ class Inlet:
             for given in patient:
                 self.giver.take_back(given)
 
-    def _renew(self) -> None:
-        """Grant more wants once half of them are used."""
+    def _renew(self, least: float | None = None) -> None:
+        """Grant more wants once half of them, or `least`, are used."""
         port = self._port()
         if port is not None:
             lacking = self.prefetch - port.wants - self.standing
-            if lacking > 0 and (lacking * 2 >= self.prefetch or not port.wants):
+            enough = self.prefetch / 2 if least is None else least
+            if lacking > 0 and (lacking >= enough or not port.wants):
                 self.link.connection.want(self.number, lacking)
                 self.link.poke()
+
+    def _welcome(self) -> None:
+        """There is room for what was asked back, if it comes again: a want says so."""
+        self._hopes = False
+        self._renew(least=1)
 
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
@@ -374,6 +393,9 @@ class Inlet:
         given = self.given.get(event.id)
         if given is not None:
             self.giver.take_back(given)
+            if self.home and not self._hopes:
+                self._hopes = True
+                self.giver.hope(self._welcome)
 
     def cancelled(self, event: Cancelled) -> None:
         """The sender of a value in work was cancelled."""

@@ -28,7 +28,7 @@ from csp.lowlevel import (
 class There:
     """Somebody elsewhere who receives: takes while `open`, and answers when a test says so."""
 
-    def __init__(self, channel: Channel[Any], *, room: int = 1, elsewhere: bool = False) -> None:
+    def __init__(self, channel: Channel[Any], *, room: int = 1, **options: bool) -> None:
         self.room = room
         self.items: list[Item] = []
         self.ended = 0
@@ -37,7 +37,7 @@ class There:
             may=lambda: self.room > 0,
             taken=self._take,
             ended=self._end,
-            elsewhere=elsewhere,
+            **options,
         )
         self.taker.ask()
 
@@ -659,6 +659,74 @@ async def test_a_value_made_for_an_offer_and_not_taken_is_the_next_one_offered()
             assert await rx.receive() == 0
         assert got == [0]
     there.taker.close()
+
+
+@run
+async def test_what_a_far_buffer_had_no_room_for_is_offered_again_when_it_is_welcome() -> None:
+    channel, other = numbers(), Channel(str, name="other")
+    there = There(channel, room=9, elsewhere=True, roomy=True)
+    made = iter(range(10))
+    with channel.sender() as tx, other.sender() as plain, other.receiver() as rx:
+        with Alternation(tx.offer(lambda: next(made)), rx) as alternation:
+            chosen: list[Any] = []
+
+            async def select() -> None:
+                chosen.append((await alternation.select()).value)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(select)
+                await wait_all_tasks_blocked()
+                assert there.items[0].is_offered
+                there.taker.release(there.items.pop())
+                await wait_all_tasks_blocked()
+                assert not there.items  # not asked again
+                await plain.send("other")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(select)
+                await wait_all_tasks_blocked()
+                assert not there.items
+                nursery.start_soon(tx.send, 77)  # who sends waits in the line there
+                await wait_all_tasks_blocked()
+                assert [item.value for item in there.items] == [77]
+                there.taker.accept(there.items.pop())
+                there.taker.welcome()
+                await wait_all_tasks_blocked()
+                assert there.items[0].is_offered
+                there.taker.accept(there.items.pop())
+        assert chosen == ["other", 0]
+    there.taker.close()
+
+
+@run
+async def test_an_output_guard_needs_a_buffer_where_the_home_is_elsewhere() -> None:
+    near, far = numbers(), numbers()
+    takers = There(near, elsewhere=True), There(far, elsewhere=True, roomy=True)
+    with near.sender() as one, far.sender() as other:
+        with pytest.raises(RuntimeError, match="`numbers`: its home is another program.* buffer"):
+            one.offer(lambda: 1)
+        other.offer(lambda: 1)
+    for there in takers:
+        there.taker.close()
+
+
+@run
+async def test_who_hopes_for_room_hears_of_it_once() -> None:
+    channel = numbers(buffer=1)
+    there = Brought(channel)
+    heard: list[str] = []
+    with channel.receiver() as rx:
+        there.give(1)
+        there.giver.hope(lambda: heard.append("room"))
+        waits = there.give(2)
+        rx.receive_nowait()
+        assert not heard  # who waits in line is first
+        assert rx.receive_nowait() == 2
+        assert heard == ["room"]
+        assert not there.giver.stands(waits)
+        there.give(3)
+        rx.receive_nowait()
+        assert heard == ["room"]
+    there.giver.close()
 
 
 # --- answers that come before the sender has parked ------------------------------------------

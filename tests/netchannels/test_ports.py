@@ -204,6 +204,125 @@ async def test_a_cancelled_send_did_not_happen(make: Any) -> None:
             assert await receiver.receive() == 2
 
 
+# --- output guards of programs that are not the home ------------------------------------------
+
+
+async def test_an_output_guard_waits_for_room_at_a_home_elsewhere_and_asks_no_more() -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await sender_there(home, there, buffer=1)
+        made: list[int] = []
+        chosen: list[Any] = []
+
+        def produce() -> int:
+            made.append(len(made))
+            return made[-1]
+
+        async def select() -> None:
+            with csp.Alternation(sender.offer(produce)) as alternation:
+                for _ in range(3):
+                    chosen.append((await alternation.select()).value)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(select)
+            await wait_all_tasks_blocked(0.01)
+            assert (chosen, made) == ([0], [0, 1])  # the second one found no room, and is kept
+            tried = there.status().total.sent
+            await wait_all_tasks_blocked(0.05)
+            assert there.status().total.sent == tried == 2
+            assert await receiver.receive() == 0
+            await wait_all_tasks_blocked(0.01)
+            assert await receiver.receive() == 1
+            assert await receiver.receive() == 2
+        assert chosen == made == [0, 1, 2]
+
+
+async def test_its_other_guards_go_on_while_there_is_no_room() -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await sender_there(home, there, buffer=1)
+        await sender.send(0)
+        words = csp.Channel(str, name="words")
+        values = iter(range(1, 10))
+        with words.receiver() as heard, words.sender() as says:
+            with csp.Alternation(sender.offer(lambda: next(values)), heard) as alternation:
+                for word in ("a", "b", "c"):
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(says.send, word)
+                        choice = await alternation.select()
+                        assert (choice.guard, choice.value) == (heard, word)
+                assert await receiver.receive() == 0
+                choice = await alternation.select()
+                assert (choice.guard, choice.value) == (sender, 1)
+        assert await receiver.receive() == 1
+
+
+async def test_several_that_offer_into_one_buffer_elsewhere_each_send_theirs_once() -> None:
+    async with linked() as (home, there):
+        numbers = csp.Channel(int, name="numbers", buffer=2)
+        home.share("numbers", numbers.sender())
+        senders = [await there.sender("numbers", int) for _ in range(3)]
+        home.unshare("numbers")
+        plain = senders[0].clone()
+
+        async def offer(sender: Any, first: int) -> None:
+            values = iter(range(first, first + 50))
+            with sender, csp.Alternation(sender.offer(lambda: next(values))) as alternation:
+                for _ in range(50):
+                    await alternation.select()
+
+        async def send() -> None:
+            with plain:
+                for number in range(1000, 1050):
+                    await plain.send(number)
+
+        async with trio.open_nursery() as nursery:
+            for number, sender in enumerate(senders):
+                nursery.start_soon(offer, sender, number * 100)
+            nursery.start_soon(send)
+            with numbers.receiver() as receiver:
+                got = [number async for number in receiver]
+        assert sorted(got) == [
+            number for first in (0, 100, 200, 1000) for number in range(first, first + 50)
+        ]
+        for first in (0, 100, 200, 1000):
+            mine = [number for number in got if first <= number < first + 50]
+            assert mine == sorted(mine)
+
+
+async def test_an_offer_that_was_under_way_when_the_link_broke_is_told_that_nobody_knows() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await sender_there(home, there, buffer=1)
+        streams[1].half_open("receive")  # the answer will never be seen
+        with csp.Alternation(sender.offer(lambda: 1)) as alternation:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_raises_unknown, alternation)
+                assert await receiver.receive() == 1
+                streams[0].cut()
+        with pytest.raises(csp.LinkLost):
+            await sender.send(2)
+
+
+async def _raises_unknown(alternation: Any) -> None:
+    with pytest.raises(csp.DeliveryUnknown):
+        await alternation.select()
+
+
+async def test_an_end_that_has_travelled_may_offer_into_a_buffer() -> None:
+    async with linked() as (home, there):
+        ends: csp.Channel[Any] = csp.Channel(csp.Sender[int], name="ends", buffer=2)
+        home.share("ends", ends.receiver())
+        takes = await there.receiver("ends", csp.Sender[int])
+        roomy, bare = csp.Channel(int, name="roomy", buffer=1), csp.Channel(int, name="bare")
+        with ends.sender() as sender:
+            await sender.send(roomy.sender())
+            await sender.send(bare.sender())
+        with await takes.receive() as out, roomy.receiver() as receiver:
+            assert (await csp.Alternation(out.offer(lambda: 5)).select()).value == 5
+            assert await receiver.receive() == 5
+        with await takes.receive() as out, pytest.raises(RuntimeError, match="another program"):
+            out.offer(lambda: 5)
+
+
 async def test_a_value_that_cannot_travel_is_its_senders_error() -> None:
     async with linked() as (home, there):
         sender, receiver, _ = await receiver_there(home, there)
