@@ -40,7 +40,7 @@ from ._core import Core
 from ._end import End
 from ._errors import EndClosed, EndOfChannel
 from ._kernel import HOLDER, PARK
-from ._lease import Failed, Lease
+from ._lease import Failed, Lease, Settling
 from ._offer import (
     COMMITTED,
     LEASE,
@@ -141,7 +141,7 @@ class Sender(End, abc.Sender[T_contra]):
         checkpoint = await kernel.before()
         self._acting()
         core = self._core
-        core.refuse(value)
+        core.refuse(value.value if type(value) is Settling else value)
         if kernel.hook is not None:
             kernel.tell("offered", core.path(), "send")
         if core.must_ask():  # the answer takes a while: let a pending cancel strike before
@@ -208,7 +208,7 @@ class Sender(End, abc.Sender[T_contra]):
         RuntimeError if the home of the channel is another program where it has no buffer: that
         program alone orders its offers.
         """
-        if self._core.elsewhere and not self._core.roomy:
+        if self._core.home is not None and not self._core.roomy:
             raise RuntimeError(
                 f"no output guard on `{self._core.name}`: its home is another program, which alone "
                 f"orders the offers; give it a buffer there, share the channel here, or send in a "

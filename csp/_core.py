@@ -37,8 +37,8 @@ class Core(Rendezvous):
     """What the ends of one channel share."""
 
     __slots__ = (
-        "__weakref__", "answers", "carries", "channel", "check", "detached", "elsewhere", "exact", "failed",
-        "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
+        "home", "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
         "roomy", "shared", "wanted", "work",
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ class Core(Rendezvous):
         self.work: dict[Item, Holder | None] | None = (
             None  # what is leased or in a block, and by whom
         )
-        self.elsewhere: bool = False  # its home is another program
+        self.home: object | None = None  # what leads to it, if it is another program
         self.roomy: bool = False  # which has a buffer for it
         self.lost: str = ""  # why the node with the other ends is gone
         # told when a receiver waits for a sender elsewhere, or has looked in vain (True)

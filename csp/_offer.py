@@ -49,7 +49,7 @@ class Item:
     """
 
     __slots__ = (
-        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "last", "lost", "sender",
+        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "given", "last", "lost", "sender",
         "tentative", "value", "withdrawn",
     )  # fmt: skip
 
@@ -71,6 +71,7 @@ class Item:
         self.ask_back: Callable[[], object] | None = None
         self.last: bool = False
         self.lost: Any = None  # set when the link on which it came is lost
+        self.given: Any = None  # as what it came from elsewhere
 
 
 class Party:

@@ -36,6 +36,7 @@ from ._offer import (
 from ._parking import current_kernel
 
 ACCEPT, HOLD, RELEASE, DONE, FAIL, RETURN = "accept", "hold", "release", "done", "fail", "return"
+UNKNOWN = "unknown"
 
 
 def take_over(end: Any, *, travelling: bool = False) -> Any:
@@ -52,7 +53,7 @@ def take_over(end: Any, *, travelling: bool = False) -> Any:
 
 def is_elsewhere(end: Any) -> bool:
     """True if the channel of this end has its home in another program."""
-    return bool(end._core.elsewhere)
+    return end._core.home is not None
 
 
 def same_channel(one: Any, other: Any) -> bool:
@@ -127,9 +128,9 @@ class Taker(_Elsewhere):
     `taken(item)` gets each of them; `ended()` is called when nothing more can come.  Call `ask`
     when `may` has become true.
 
-    `elsewhere`: the home of the channel is there; `roomy`: it has a buffer there.  A value that an
-    alternation offers is then either taken there at once or released, and none is offered any more
-    until `welcome` is called.
+    `home`: what leads to the home of the channel, if that is there; `roomy`: it has a buffer there.
+    A value that an alternation offers is then either taken there at once or released, and none is
+    offered any more until `welcome` is called.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class Taker(_Elsewhere):
         may: Callable[[], bool],
         taken: Callable[[Item], object],
         ended: Callable[[], object],
-        elsewhere: bool = False,
+        home: object | None = None,
         roomy: bool = False,
     ) -> None:
         self._may: Callable[[], bool] = may
@@ -148,7 +149,7 @@ class Taker(_Elsewhere):
         self._waits: bool = False  # the party stands in line
         super().__init__(end, ended)
         self._party.side, self._party.mode, self._party.end = RECEIVE, TENTATIVE, self.end
-        self.core.elsewhere, self.core.roomy = elsewhere, roomy
+        self.core.home, self.core.roomy = home, roomy
         self.core.be_slow()
 
     def ask(self) -> None:
@@ -327,7 +328,7 @@ class Given(Standing):
     def as_item(self, value: Any) -> Item:
         """What it brings, in its receiver's hands."""
         item = Item(value)
-        item.attempts, item.last = max(self.attempt - 1, 0), self.last
+        item.attempts, item.last, item.given = max(self.attempt - 1, 0), self.last, self
         return item
 
 
@@ -335,10 +336,11 @@ class Giver(_Elsewhere):
     """Brings values for a sender elsewhere.
 
     `told(given, answer, detail)` gets the answers: ACCEPT, HOLD (detail: True if the sender waits
-    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN.
+    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN;
+    UNKNOWN (detail: the error) when it had gone on to somebody elsewhere who is lost.
     `wanted(False)` is called when a receiver begins to wait, `wanted(True)` when one has looked for
-    a value in vain and does not wait.  `lends`: a value that is leased stays
-    the other side's, which hears how the work went; otherwise it is this channel's then.
+    a value in vain and does not wait.  `home`: what leads to the home of the channel, if that is
+    there; a value that is leased stays that one's, which hears how the work went.
     """
 
     def __init__(
@@ -348,12 +350,12 @@ class Giver(_Elsewhere):
         told: Callable[[Given, str, Any], object],
         ended: Callable[[], object],
         wanted: Callable[[bool], object] | None = None,
-        lends: bool = False,
+        home: object | None = None,
     ) -> None:
         super().__init__(end, ended)
         self._told: Callable[[Given, str, Any], object] = told
-        self._mode: int = GIVEN if lends else TAKE
-        self.core.elsewhere = lends
+        self._mode: int = TAKE if home is None else GIVEN
+        self.core.home = home
         if wanted is not None:
             self.core.wanted = wanted
             self.core.be_slow()
@@ -446,6 +448,8 @@ class Giver(_Elsewhere):
         elif outcome == RETURNED and me.kept is not None:
             errors = me.kept.errors
             self._tell_of(me, FAIL if errors else RETURN, errors[-1] if errors else None)
+        elif isinstance(outcome, DeliveryUnknown):
+            self._tell_of(me, UNKNOWN, outcome)
         else:  # withdrawn, or the channel has ended
             self._tell_of(me, RELEASE if me.kept is None else RETURN, None)
 
@@ -459,6 +463,8 @@ class Giver(_Elsewhere):
             self._tell_of(me, DONE, ticket.reply)
 
     def _tell_of(self, me: Given, answer: str, detail: Any) -> None:
+        if answer != HOLD and me.kept is not None:
+            me.kept.given = None
         if not me.settled:
             me.settled = answer != HOLD
             self._told(me, answer, detail)

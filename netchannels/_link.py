@@ -23,7 +23,7 @@ from csp.lowlevel import Latch, current_kernel, is_elsewhere, take_over
 from ._counters import Counters, RoundTrips
 from ._errors import NameRefused, NetworkError, TypeRefused
 from ._passage import Passage
-from ._ports import PATIENCE, Inlet, Outlet
+from ._ports import PATIENCE, Ending, Inlet, Outlet
 from .wire import Connection, events
 
 LARGEST_WINDOW = 65_536  # the same, whatever the buffer
@@ -99,6 +99,7 @@ class Link:
         self.round_trips: RoundTrips = RoundTrips()
         self.ports: dict[int, Port] = {}
         self.asking: dict[int, Asking] = {}
+        self.endings: dict[tuple[int, int], Ending] = {}  # results not taken yet, by their leases
         self.departing: list[str] = []  # names of the ends in the value that is being encoded
         self.arriving: list[Callable[[], None]] = []  # opens the ends in the value just decoded
         self.lost: str = ""  # why, once it is

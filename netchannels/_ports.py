@@ -8,17 +8,22 @@ Invariants:
   answer any more.
 * an inlet has granted `prefetch` wants, less what stands in line, or as many as receivers wait.
 * nothing here waits: it runs inside whatever happened on the channel or on the link.
+* a result that comes with the end of a lease (`Ending`) is taken before anything else is answered for
+  that lease: a lost link, or another answer, waits until the result was taken or came back.
 """
 
 from __future__ import annotations
 
+import struct
 import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 import csp
-from csp.lowlevel import Given, Giver, Item, Taker
+from csp.lowlevel import Given, Giver, Item, Settling, Taker
 
 from ._codec import DecodeFailed, EncodeFailed
 from .wire import Kind
@@ -28,8 +33,14 @@ if TYPE_CHECKING:
     from ._link import Link
     from ._passage import Passage
 
-FIRST = frozenset({"accept", "hold", "release"})  # answers to a value that nobody had taken
+FIRST = frozenset(
+    {"accept", "hold", "release", "unknown"}
+)  # answers to a value that nobody had taken
 PATIENCE = 1.0  # seconds that a cancelled sender waits for the answer, and a value for a receiver
+RESULT = struct.Struct(">BIQ")  # before a value that ends a lease: port and number of the lease
+# before the reason of a FAIL of a value that nobody had taken, if it is not that it cannot be read
+NOBODY_KNOWS, LEASE_OVER = b"?", b"!"
+IS_RESULT = 0xC1  # no MessagePack begins with it
 
 
 class RemoteError(Exception):
@@ -64,7 +75,7 @@ class Outlet:
             may=lambda: connection.may_deliver(number),
             taken=self._taken,
             ended=self._ended,
-            elsewhere=not home,
+            home=None if home else link,
             roomy=roomy,
         )
 
@@ -85,7 +96,7 @@ class Outlet:
     def _taken(self, item: Item) -> None:
         passage, link = self.passage, self.link
         try:
-            data = passage.encode(item.value.request if passage.calls else item.value, link)
+            data = self._encode(item.value)
             attempt = item.attempts + 1
             last = attempt >= self.taker.core.max_attempts and not self._somebody_hears()
             id = link.connection.deliver(self.number, data, attempt=attempt, last=last)
@@ -103,6 +114,12 @@ class Outlet:
         self.counters.sent += 1
         self.counters.redelivered += attempt > 1
         link.poke()
+
+    def _encode(self, value: Any) -> bytes:
+        if isinstance(value, Settling):
+            port, id = value.item.given.key
+            return RESULT.pack(IS_RESULT, port, id) + self.passage.encode(value.value, self.link)
+        return self.passage.encode(value.request if self.passage.calls else value, self.link)
 
     def _somebody_hears(self) -> bool:
         failed = self.taker.core.failed
@@ -145,6 +162,10 @@ class Outlet:
     def answered(self, event: Answered) -> None:
         """The other side has answered a value."""
         kind, id = event.kind, event.id
+        if self.link.endings and kind != Kind.HOLD:
+            ending = self.link.endings.get((self.number, id))
+            if ending is not None and not ending.comes_back(lambda: self.answered(event)):
+                return
         counters = self.counters
         if self._since and kind != Kind.HOLD:
             self._since.pop(id, None)
@@ -172,7 +193,7 @@ class Outlet:
         elif kind == Kind.RETURN:
             taker.give_back(item)
         elif item.tentative:
-            taker.refuse(item, csp.ChannelTypeError(event.body.decode(errors="replace")))
+            taker.refuse(item, _why_not(event.body))
         else:
             taker.fail(item, self._failure(event.body))
 
@@ -205,9 +226,21 @@ class Outlet:
         self.taker.close()
         self.link.poke()
 
+    def settled(self, id: int) -> None:
+        """The result of a lease was taken here, which ends it."""
+        item, self.items[id] = self.items[id], None
+        if item is not None:
+            self.taker.done(item)
+
     def lost(self, why: str) -> None:
         """The link is lost: what was delivered goes back, or its sender is told."""
         items, self.items = self.items, {}
+        for id, item in list(items.items()):
+            ending = self.link.endings.get((self.number, id))
+            if item is None or ending is None:
+                continue
+            if not ending.comes_back(partial(self.taker.lose, item)):
+                self.items[id] = items.pop(id)
         for departing in self._departing.values():
             self.link.stay(departing)
         if not self.home:
@@ -218,6 +251,31 @@ class Outlet:
             if item is not None:
                 self.counters.unknown += item.tentative
                 self.taker.lose(item)
+
+
+class Ending:
+    """A result that was not taken yet, and the lease that ends when it is."""
+
+    def __init__(self, inlet: Inlet, given: Given, outlet: Outlet, id: int) -> None:
+        self.inlet, self.given, self.outlet, self.id = inlet, given, outlet, id
+        self.otherwise: Callable[[], object] | None = None
+
+    def comes_back(self, otherwise: Callable[[], object]) -> bool:
+        """Ask the result back; if it is taken or not is known later, `otherwise()` is for "not"."""
+        key = (self.outlet.number, self.id)
+        self.inlet.giver.take_back(self.given)
+        if key not in self.inlet.link.endings:
+            return True
+        self.otherwise = otherwise
+        return False
+
+    def decided(self, taken: bool) -> None:
+        """It was taken, or came back."""
+        del self.inlet.link.endings[self.outlet.number, self.id]
+        if taken:
+            self.outlet.settled(self.id)
+        elif self.otherwise is not None:
+            self.otherwise()
 
 
 class Inlet:
@@ -233,6 +291,7 @@ class Inlet:
         self._patient: list[Given] = []  # stand until an alternation here has decided
         self._polled = False  # somebody looks now and then, and does not wait
         self._hopes = False  # a value came back for want of room: say when there is some
+        self._endings: dict[int, Ending] = {}  # of those that nobody has taken
         self._arriving: dict[int, list[Any]] = {}  # ends in values that nobody has taken
         self.standing = 0  # those that nobody has taken
         self._retired: Retired | None = None  # heard, while values still stand in line
@@ -241,7 +300,7 @@ class Inlet:
             told=self._told,
             ended=self._ended,
             wanted=None if prefetch else self._wanted,
-            lends=not home,
+            home=None if home else link,
         )
 
     def start(self) -> None:
@@ -297,10 +356,13 @@ class Inlet:
     def _told(self, given: Given, answer: str, detail: Any) -> None:
         """What became of a value."""
         connection, number = self.link.connection, self.number
-        id = given.key
+        id = given.key[1]
         port = connection.ports.get(number)
         if answer in FIRST:
             self.standing -= 1
+            ending = self._endings.pop(id, None)
+            if ending is not None:
+                ending.decided(answer == "accept")
         if self.given.get(id) is not given or port is None or id not in port.values:
             return
         if answer == "release" and self.giver.outcome is not None:
@@ -315,6 +377,8 @@ class Inlet:
             connection.give_back(number, id)
         elif answer == "fail":
             connection.fail(number, id, self._failure(detail))
+        elif answer == "unknown":
+            connection.fail(number, id, NOBODY_KNOWS + str(detail)[:4096].encode())
         else:
             self._done(id, detail)
         if answer != "hold":
@@ -367,26 +431,56 @@ class Inlet:
         """A value has arrived."""
         link, id = self.link, event.id
         try:
-            value = self.passage.decode(event.value, link)
+            data, lease = self._whole(event.value)
+            value = self.passage.decode(data, link)
         except DecodeFailed as error:
-            link.connection.fail(
-                self.number, id, f"it cannot be read there: {error}"[:4096].encode(errors="replace")
-            )
-            link.forget_arrivals()
-            link.poke()
+            text = f"it cannot be read there: {error}"[:4096].encode(errors="replace")
+            self._refuse(id, text)
+            return
+        except csp.LeaseFailed as error:
+            self._refuse(id, LEASE_OVER + str(error).encode())
             return
         if link.arriving:
             self._arriving[id], link.arriving = link.arriving, []
         self.counters.received += 1
         self.standing += 1
-        given = self.giver.prepare(value, key=id, attempt=event.attempt, last=event.last)
+        key = (self.number, id)
+        given = self.giver.prepare(value, key=key, attempt=event.attempt, last=event.last)
         self.given[id] = given
+        if lease is not None:
+            ending = Ending(self, given, *lease)
+            self._endings[id] = link.endings[lease[0].number, lease[1]] = ending
         waits = self.giver.is_deciding() and link.waits_for_us()
         self.giver.give(given, stand=bool(self.prefetch or self._polled or waits))
         if not self.prefetch and self.giver.stands(given):
             link.remind(self.giver.take_back, given)
             if waits:
                 self._patient.append(given)
+
+    def _refuse(self, id: int, why: bytes) -> None:
+        self.link.connection.fail(self.number, id, why)
+        self.link.forget_arrivals()
+        self.link.poke()
+
+    def _whole(self, data: bytes) -> tuple[bytes, tuple[Outlet, int] | None]:
+        """The value proper, and the lease that ends when it is taken."""
+        if not data or data[0] != IS_RESULT:
+            return data, None
+        if len(data) < RESULT.size:
+            raise DecodeFailed("a result without its lease")
+        _, number, id = RESULT.unpack_from(data)
+        outlet = self.link.ports.get(number)
+        if (
+            not self.home
+            or not isinstance(outlet, Outlet)
+            or not outlet.home
+            or outlet.items.get(id) is None
+            or (number, id) in self.link.endings
+        ):
+            raise csp.LeaseFailed(
+                "the lease that it would end is over, or its result was sent before"
+            )
+        return data[RESULT.size :], (outlet, id)
 
     def asked(self, event: Asked) -> None:
         """Its sender wants a value back."""
@@ -426,12 +520,25 @@ class Inlet:
     def lost(self, why: str) -> None:
         """The link is lost: what nobody has taken is dropped here, its home has it."""
         given, self.given = self.given, {}
-        for each in given.values():
-            self.giver.lose(each)
+        for id, each in given.items():
+            if id in self._endings:
+                self.giver.take_back(each)
+            else:
+                self.giver.lose(each)
         if self.home:
             self.giver.close()
         else:
             self.giver.sever(why)
+
+
+def _why_not(body: bytes) -> Exception:
+    """Why a value was not taken, or that it may have been."""
+    text = body.decode(errors="replace")
+    if body.startswith(NOBODY_KNOWS):
+        return csp.DeliveryUnknown(text[1:])
+    if body.startswith(LEASE_OVER):
+        return csp.LeaseFailed(text[1:])
+    return csp.ChannelTypeError(text)
 
 
 def _said(causes: tuple[BaseException, ...]) -> tuple[str, ...]:

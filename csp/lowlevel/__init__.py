@@ -14,6 +14,7 @@ from .._kernel import Nursery as Nursery
 from .._kernel import Scope as Scope
 from .._kernel import Waiting as Waiting
 from .._latch import Latch as Latch
+from .._lease import Settling as Settling
 from .._offer import Item as Item
 from .._offer import Party as Party
 from .._offer import Standing as Standing

@@ -24,11 +24,13 @@ from csp.lowlevel import (
     take_over,
 )
 
+HOME = object()  # another program
+
 
 class There:
     """Somebody elsewhere who receives: takes while `open`, and answers when a test says so."""
 
-    def __init__(self, channel: Channel[Any], *, room: int = 1, **options: bool) -> None:
+    def __init__(self, channel: Channel[Any], *, room: int = 1, **options: Any) -> None:
         self.room = room
         self.items: list[Item] = []
         self.ended = 0
@@ -57,7 +59,7 @@ class There:
 class Brought:
     """Somebody elsewhere who sends: remembers what it hears."""
 
-    def __init__(self, channel: Channel[Any], *, lends: bool = False) -> None:
+    def __init__(self, channel: Channel[Any], *, home: object = None) -> None:
         self.heard: list[tuple[str, Any]] = []
         self.ended = 0
         self.wanted: list[bool] = []
@@ -66,7 +68,7 @@ class Brought:
             told=lambda given, answer, detail: self.heard.append((answer, detail)),
             ended=self._end,
             wanted=self.wanted.append,
-            lends=lends,
+            home=home,
         )
 
     def _end(self) -> None:
@@ -328,7 +330,7 @@ async def test_the_end_of_a_taker_is_one_of_the_channels_ends() -> None:
 @run
 async def test_after_a_severed_link_every_operation_raises_link_lost() -> None:
     channel = numbers()
-    there = There(channel, elsewhere=True)
+    there = There(channel, home=HOME)
     with channel.sender() as tx:
         there.taker.sever("the cable was cut")
         with pytest.raises(LinkLost, match="the cable was cut") as caught:
@@ -452,7 +454,7 @@ async def test_a_giver_hears_of_receivers_that_wait_and_of_those_that_only_look(
 @run
 async def test_a_lent_value_that_is_leased_is_answered_by_the_end_of_the_lease() -> None:
     channel = numbers(max_attempts=10)
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         there.give(1, attempt=2)
         async with rx.lease() as job:
@@ -475,7 +477,7 @@ async def test_a_lent_value_that_is_leased_is_answered_by_the_end_of_the_lease()
 @run
 async def test_the_last_attempt_of_a_lent_value_fails_in_its_holder() -> None:
     channel = numbers(max_attempts=10)
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         there.give(1, attempt=3, last=True)
         with pytest.raises(csp.LeaseFailed):
@@ -546,7 +548,7 @@ async def test_a_cancelled_call_ends_the_block_of_its_server_and_is_answered_at_
 @run
 async def test_who_works_on_a_lent_value_may_know_that_its_link_is_lost() -> None:
     channel = numbers()
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         given = there.give(1)
         async with rx.lease() as job:
@@ -606,7 +608,7 @@ async def test_an_end_that_was_taken_over_is_nobodys() -> None:
 @run
 async def test_an_end_knows_that_its_home_is_elsewhere() -> None:
     channel = numbers()
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         assert is_elsewhere(rx)
     there.giver.close()
@@ -664,7 +666,7 @@ async def test_a_value_made_for_an_offer_and_not_taken_is_the_next_one_offered()
 @run
 async def test_what_a_far_buffer_had_no_room_for_is_offered_again_when_it_is_welcome() -> None:
     channel, other = numbers(), Channel(str, name="other")
-    there = There(channel, room=9, elsewhere=True, roomy=True)
+    there = There(channel, room=9, home=HOME, roomy=True)
     made = iter(range(10))
     with channel.sender() as tx, other.sender() as plain, other.receiver() as rx:
         with Alternation(tx.offer(lambda: next(made)), rx) as alternation:
@@ -700,7 +702,7 @@ async def test_what_a_far_buffer_had_no_room_for_is_offered_again_when_it_is_wel
 @run
 async def test_an_output_guard_needs_a_buffer_where_the_home_is_elsewhere() -> None:
     near, far = numbers(), numbers()
-    takers = There(near, elsewhere=True), There(far, elsewhere=True, roomy=True)
+    takers = There(near, home=HOME), There(far, home=HOME, roomy=True)
     with near.sender() as one, far.sender() as other:
         with pytest.raises(RuntimeError, match="`numbers`: its home is another program.* buffer"):
             one.offer(lambda: 1)

@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import csp
 from netchannels import EncodeFailed, Node
+from netchannels._ports import Inlet
 from netchannels.testing import faulty_pair, linked
 
 pytestmark = pytest.mark.trio
@@ -321,6 +322,221 @@ async def test_an_end_that_has_travelled_may_offer_into_a_buffer() -> None:
             assert await receiver.receive() == 5
         with await takes.receive() as out, pytest.raises(RuntimeError, match="another program"):
             out.offer(lambda: 5)
+
+
+# --- a result together with the end of its lease ----------------------------------------------
+
+
+class Farm:
+    """A home with tasks, a worker there, and who collects: at the home, or at a third node."""
+
+    def __init__(self, home: Node, there: Node, **options: Any) -> None:
+        self.home, self.there = home, there
+        self.tasks = csp.Channel(int, name="tasks", buffer=9, **options)
+        self.results = csp.Channel(int, name="results")
+        self.spare = self.tasks.receiver()
+
+    async def ends(self) -> tuple[Any, Any]:
+        """Of the worker."""
+        self.home.share("tasks", self.tasks.receiver())
+        self.home.share("results", self.results.sender())
+        with self.tasks.sender() as tx:
+            await tx.send(7)
+        return await self.there.receiver("tasks", int), await self.there.sender("results", int)
+
+    async def collector(self, middle: Node, third: Node) -> Any:
+        middle.share("results", self.results.receiver())
+        return await third.receiver("results", int)
+
+
+async def test_a_result_over_a_link_ends_its_lease_as_it_is_taken() -> None:
+    async with linked() as (home, there):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        collected = farm.results.receiver()
+        over = trio.Event()
+
+        async def work() -> None:
+            async with tasks.lease() as job:
+                await job.send(results, job.value * 2)
+                over.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            await wait_all_tasks_blocked(0.01)
+            assert not over.is_set()  # it waits for who takes it, as any sender
+            assert farm.tasks._core.held == 1
+            assert collected.receive_nowait() == 14
+            assert farm.tasks._core.held == 0  # at once, whatever the link does now
+            await over.wait()
+        await there.names()
+        assert not home._inside.links[0].endings
+
+
+async def test_a_result_that_stands_in_line_goes_with_its_link_and_the_task_to_the_next() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        collected = farm.results.receiver()
+
+        async def work() -> None:
+            with pytest.raises(csp.DeliveryUnknown):
+                await work_once(tasks, results)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            await wait_all_tasks_blocked(0.01)
+            await cut(home, streams)
+        async with farm.spare.lease() as again:
+            assert (again.value, again.attempt) == (7, 2)
+        with pytest.raises(trio.WouldBlock):
+            collected.receive_nowait()
+
+
+async def work_once(tasks: Any, results: Any) -> None:
+    """Raises what the sending raises, which a lease would absorb."""
+    async with tasks.lease() as job:
+        try:
+            await job.send(results, 14)
+        except Exception as error:
+            caught = error
+        else:
+            return
+    raise caught
+
+
+@pytest.mark.parametrize("fails", ["the link", "the worker"])
+@pytest.mark.parametrize("taken", [True, False])
+async def test_the_answer_of_a_collector_elsewhere_decides_whatever_happens_meanwhile(
+    taken: bool, fails: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    streams, others = faulty_pair(), faulty_pair()
+    async with linked(streams) as (home, there), linked(others) as (middle, third):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        collected = await farm.collector(middle, third)
+
+        async def work() -> None:
+            try:
+                await work_once(tasks, results)
+            except csp.DeliveryUnknown:
+                assert fails == "the link"
+            except csp.LeaseFailed:
+                assert (fails, taken) == ("the worker", False)
+
+        async def collect() -> None:
+            with trio.CancelScope() as scope:
+                scopes.append(scope)
+                got.append(await collected.receive())
+
+        scopes: list[trio.CancelScope] = []
+        got: list[int] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(collect)
+            await trio.sleep(0.1)
+            if not taken:
+                others[1].hold()  # the value comes when nobody waits any more
+            others[0].hold()  # its answer comes late
+            nursery.start_soon(work)
+            await trio.sleep(0.1)
+            if fails == "the link":
+                await cut(home, streams)
+            else:  # what no worker of ours says while its result stands in line
+                link = there._inside.links[0]
+                [number] = [n for n, port in link.ports.items() if isinstance(port, Inlet)]
+                link.ports[number].given.clear()
+                link.connection.fail(number, 1, b"no")
+                link.poke()
+                await trio.sleep(0.1)
+            assert farm.tasks._core.held == 1
+            scopes[0].cancel()
+            others[1].release()
+            others[0].release()
+            await trio.sleep(0.1)
+        assert got == [14] * taken
+        if taken:
+            with pytest.raises(csp.EndOfChannel):
+                await farm.spare.receive()
+        else:
+            async with farm.spare.lease() as again:
+                assert (again.value, again.attempt) == (7, 2)
+        assert not home._inside.links or not home._inside.links[0].endings
+
+
+async def test_a_value_that_went_on_to_a_third_program_which_is_lost_is_told_to_be_unknown() -> (
+    None
+):
+    others = faulty_pair()
+    async with linked() as (home, there), linked(others) as (middle, third):
+        numbers = csp.Channel(int, name="numbers")
+        home.share("numbers", numbers.sender())
+        middle.share("numbers", numbers.receiver())
+        sender = await there.sender("numbers", int)
+        receiver = await third.receiver("numbers", int)
+
+        async def send() -> None:
+            with pytest.raises(csp.DeliveryUnknown, match="the link was lost before"):
+                await sender.send(1)
+
+        async def receive() -> None:
+            assert await receiver.receive() == 1
+            others[0].cut()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await wait_all_tasks_blocked(0.01)
+            others[0].hold()  # its answer comes too late
+            nursery.start_soon(send)
+
+
+async def test_a_second_result_of_one_lease_is_refused_at_its_home() -> None:
+    async with linked() as (home, there):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        with farm.results.receiver():
+            async with tasks.lease() as job, trio.open_nursery() as nursery:
+                nursery.start_soon(job.send, results, 1)
+                await wait_all_tasks_blocked(0.01)
+                with pytest.raises(csp.LeaseFailed, match="its result was sent before"):
+                    await job.send(results.clone(), 2)
+                nursery.cancel_scope.cancel()
+
+
+async def test_tasks_and_results_without_one_home_are_refused_with_the_reason() -> None:
+    async with linked() as (home, there):
+        farm = Farm(home, there)
+        tasks, _ = await farm.ends()
+        here = csp.Channel(int, name="here", buffer=1)
+        async with tasks.lease() as job:
+            with pytest.raises(RuntimeError, match="`here` and `tasks` have not the same home"):
+                await job.send(here.sender(), 1)
+
+
+async def test_an_end_may_travel_in_a_result() -> None:
+    async with linked() as (home, there):
+        tasks: csp.Channel[Any] = csp.Channel(int, name="tasks", buffer=1)
+        back: csp.Channel[Any] = csp.Channel(csp.Receiver[int], name="back")
+        home.share("tasks", tasks.receiver())
+        home.share("back", back.sender())
+        receiver, out = (
+            await there.receiver("tasks", int),
+            await there.sender("back", csp.Receiver[int]),
+        )
+        own = csp.Channel(int, name="own", buffer=3)
+
+        async def work() -> None:
+            async with receiver.lease() as job:
+                with own.sender() as tx:
+                    await tx.send(job.value)
+                await job.send(out, own.receiver())
+
+        with tasks.sender() as tx, back.receiver() as collected:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(work)
+                await tx.send(3)
+                with await collected.receive() as inner:
+                    assert [value async for value in inner] == [3]
 
 
 async def test_a_value_that_cannot_travel_is_its_senders_error() -> None:
