@@ -51,9 +51,14 @@ def take_over(end: Any, *, travelling: bool = False) -> Any:
     return new
 
 
-def is_elsewhere(end: Any) -> bool:
-    """True if the channel of this end has its home in another program."""
-    return end._core.home is not None
+def travelling(end: Any) -> Any:
+    """One more end like this one, closed or not, for a value: it belongs to who takes the value."""
+    return end._twin(TRAVELLING)
+
+
+def home_of(end: Any) -> Any:
+    """What leads to the home of this end's channel; None if that is this program."""
+    return end._core.home
 
 
 def same_channel(one: Any, other: Any) -> bool:

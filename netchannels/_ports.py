@@ -68,7 +68,7 @@ class Outlet:
         self.counters = link.counters_of(number)
         self.items: dict[int, Item | None] = {}
         self._since: dict[int, float] = {}  # when a value was taken for work
-        self._departing: dict[int, list[str]] = {}  # ends in values that have no answer yet
+        self._departing: dict[int, list[Any]] = {}  # ends in values that have no last answer yet
         connection = link.connection
         self.taker = Taker(
             end,
@@ -78,6 +78,11 @@ class Outlet:
             home=None if home else link,
             roomy=roomy,
         )
+
+    @property
+    def end(self) -> Any:
+        """The receiver of the channel that stands for those on the other side."""
+        return self.taker.end
 
     def oldest(self) -> float | None:
         """For how many seconds the oldest value has been in work on the other side."""
@@ -101,11 +106,12 @@ class Outlet:
             last = attempt >= self.taker.core.max_attempts and not self._somebody_hears()
             id = link.connection.deliver(self.number, data, attempt=attempt, last=last)
         except (EncodeFailed, ValueError) as error:
+            link.stay(link.departed())
             self.taker.refuse(item, error)
             return
         self.items[id] = item
         if link.departing:
-            self._departing[id], link.departing = link.departing, []
+            self._departing[id] = link.departed()
         item.ask_back = lambda: self._ask_back(id)
         if not self.home and item.is_offered:  # now or not at all: its other guards wait
             link.connection.withdraw(self.number, id)
@@ -169,10 +175,9 @@ class Outlet:
         counters = self.counters
         if self._since and kind != Kind.HOLD:
             self._since.pop(id, None)
-        if self._departing:
-            departing = self._departing.pop(id, None)
-            if departing is not None and kind in (Kind.RELEASE, Kind.FAIL):
-                self.link.stay(departing)
+        if self._departing and kind != Kind.HOLD:
+            taken = kind in (Kind.ACCEPT, Kind.DONE)
+            (self.link.leave if taken else self.link.stay)(self._departing.pop(id, []))
         item = self.items.get(id) if kind == Kind.HOLD else self.items.pop(id, None)
         if item is None:
             if kind == Kind.HOLD:  # nobody waits for it
@@ -203,8 +208,11 @@ class Outlet:
             try:
                 reply = self.passage.decode_reply(body, self.link)
             except DecodeFailed as error:
+                self.link.arrived()
                 self.taker.fail(item, csp.CallFailed(str(error)))
                 return
+            for open_port in self.link.arrived():
+                open_port()
         self.taker.done(item, reply)
 
     def _failure(self, body: bytes) -> Exception:
@@ -302,6 +310,11 @@ class Inlet:
             wanted=None if prefetch else self._wanted,
             home=None if home else link,
         )
+
+    @property
+    def end(self) -> Any:
+        """The sender of the channel that stands for those on the other side."""
+        return self.giver.end
 
     def start(self) -> None:
         """Ask for values."""
@@ -403,9 +416,11 @@ class Inlet:
                         f"a reply of {len(data):,} bytes, {self.link.connection.largest:,} at most"
                     )
             except EncodeFailed as error:
+                self.link.stay(self.link.departed())
                 self.link.connection.fail(self.number, id, self._failure(error))
                 return
         self.link.connection.done(self.number, id, data)
+        self.link.leave(self.link.departed())
 
     def _failure(self, error: Any) -> bytes:
         if isinstance(error, csp.CallFailed):
@@ -441,7 +456,7 @@ class Inlet:
             self._refuse(id, LEASE_OVER + str(error).encode())
             return
         if link.arriving:
-            self._arriving[id], link.arriving = link.arriving, []
+            self._arriving[id] = link.arrived()
         self.counters.received += 1
         self.standing += 1
         key = (self.number, id)
@@ -459,7 +474,7 @@ class Inlet:
 
     def _refuse(self, id: int, why: bytes) -> None:
         self.link.connection.fail(self.number, id, why)
-        self.link.forget_arrivals()
+        self.link.arrived()
         self.link.poke()
 
     def _whole(self, data: bytes) -> tuple[bytes, tuple[Outlet, int] | None]:

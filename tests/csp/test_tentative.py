@@ -19,9 +19,10 @@ from csp.lowlevel import (
     Taker,
     TrioKernel,
     current_kernel,
-    is_elsewhere,
+    home_of,
     same_channel,
     take_over,
+    travelling,
 )
 
 HOME = object()  # another program
@@ -601,8 +602,21 @@ async def test_an_end_that_was_taken_over_is_nobodys() -> None:
         await tx.send(1)
     assert same_channel(taken, tx)
     assert not same_channel(taken, numbers().sender())
-    assert not is_elsewhere(taken)
+    assert home_of(taken) is None
     taken.close()
+
+
+@run
+async def test_one_more_end_for_a_value_counts_and_belongs_to_who_takes_the_value() -> None:
+    channel, ends = numbers(), Channel[csp.Sender[int]](name="ends", buffer=1)
+    with ends.sender() as out, ends.receiver() as takes, channel.sender() as tx:
+        await out.send(tx)
+        with await takes.receive() as first:
+            more = travelling(first)
+            with pytest.raises(EndClosed):
+                await more.send(1)
+            assert channel.receiver().statistics().open_send_channels == 2
+            more.close()
 
 
 @run
@@ -610,7 +624,7 @@ async def test_an_end_knows_that_its_home_is_elsewhere() -> None:
     channel = numbers()
     there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
-        assert is_elsewhere(rx)
+        assert home_of(rx) is HOME
     there.giver.close()
 
 

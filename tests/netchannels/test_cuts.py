@@ -552,6 +552,38 @@ async def moving_ends_ahead(tale: Tale) -> None:
     assert set(tale.sent.values()) == {"returned"}
 
 
+async def ends_home(tale: Tale) -> None:
+    """A sender that was had by its name goes home, where its channel ends when it retires."""
+    letters = tale.channel(csp.Sender[int], name="letters", buffer=1)
+    numbers = tale.channel(name="numbers")
+    arrives, heard = letters.receiver(), numbers.receiver()
+    tale.home.share("numbers", numbers.sender())
+    out = await shared_sender(tale, letters, csp.Sender[int])
+    try:
+        inner = await tale.there.sender("numbers", int)
+    except csp.LinkLost:
+        inner = None
+    tale.home.unshare("numbers")
+
+    async def arrive() -> None:
+        with arrives:
+            async for came in arrives:
+                await tale.sends(came)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(arrive)
+        nursery.start_soon(tale.takes, heard)
+        if out is not None:
+            with out:
+                if inner is not None:
+                    with inner:  # ours still, if it was not taken
+                        try:
+                            await out.send(inner)
+                        except (csp.LinkLost, csp.DeliveryUnknown):
+                            await trio.sleep(0)
+    tale.check()
+
+
 async def poison_up(tale: Tale) -> None:
     """The receiver there poisons; the home hears it, or keeps its channel."""
     numbers = tale.channel(name="numbers")
@@ -626,7 +658,7 @@ SCENARIOS = [
     plain_down, prefetched_down, buffered_down, plain_up, buffered_up, broker, leases_unbuffered,
     leases_buffered, extended_down, extended_up, calls_down, calls_down_once, calls_up,
     alternations, offers_up, results, results_buffered, results_brokered, moving_ends,
-    moving_ends_ahead, poison_up, long_values,
+    moving_ends_ahead, ends_home, poison_up, long_values,
 ]  # fmt: skip
 
 
