@@ -206,7 +206,19 @@ class Lease(Generic[T_co]):
     async def __aenter__(self) -> Self:
         if self._item is None:
             self._item = await self._receiver._take(LEASE)
+        if self._core.tell_home is not None:  # so that a block that kills us at once counts there
+            try:
+                await self._core.tell_home()
+            except BaseException:
+                self._give_back()
+                raise
         return self
+
+    def _give_back(self) -> None:
+        """It was not tried."""
+        item, self._item = self._held(), None
+        item.attempts -= 1
+        settle(self._core, item, give_back=True)
 
     async def __aexit__(
         self,
@@ -233,11 +245,9 @@ class Lease(Generic[T_co]):
         ) from error
 
     def __del__(self) -> None:
-        item, self._item = self._item, None
-        if item is not None:
-            item.attempts -= 1
+        if self._item is not None:
             try:
-                settle(self._core, item, give_back=True)
+                self._give_back()
             except RuntimeError:  # collected outside of a run: nobody is left to wake
                 return
 

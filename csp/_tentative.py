@@ -13,7 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from . import _lease
@@ -21,6 +21,7 @@ from ._call import Ticket
 from ._core import Core
 from ._end import TRAVELLING, End
 from ._errors import CallFailed, DeliveryUnknown, LinkLost
+from ._latch import Flag
 from ._offer import (
     COMMITTED,
     GIVEN,
@@ -345,7 +346,8 @@ class Giver(_Elsewhere):
     UNKNOWN (detail: the error) when it had gone on to somebody elsewhere who is lost.
     `wanted(False)` is called when a receiver begins to wait, `wanted(True)` when one has looked for
     a value in vain and does not wait.  `home`: what leads to the home of the channel, if that is
-    there; a value that is leased stays that one's, which hears how the work went.
+    there; a value that is leased stays that one's, which hears how the work went.  `tell_home()`
+    waits until what it was told is on its way: a leased block begins after that.
     """
 
     def __init__(
@@ -356,11 +358,12 @@ class Giver(_Elsewhere):
         ended: Callable[[], object],
         wanted: Callable[[bool], object] | None = None,
         home: object | None = None,
+        tell_home: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         super().__init__(end, ended)
         self._told: Callable[[Given, str, Any], object] = told
         self._mode: int = TAKE if home is None else GIVEN
-        self.core.home = home
+        self.core.home, self.core.tell_home = home, tell_home
         if wanted is not None:
             self.core.wanted = wanted
             self.core.be_slow()
@@ -430,7 +433,8 @@ class Giver(_Elsewhere):
         given.settled = True
         if given.call is not None:
             given.call.give_up()
-        elif given.kept is not None and given.kept.lost is not None:
+        elif given.kept is not None:
+            given.kept.lost = given.kept.lost or Flag()
             given.kept.lost.set()
         elif given.engaged is not None:
             given.may_leave()

@@ -114,6 +114,8 @@ class Link:
         self._writable = Latch()
         self._writer_waits = False
         self._turn = Latch()  # set when the writer has had its turn
+        self._unwritten: Latch | None = None  # set when what is said now is written
+        self._being_written: Latch | None = None  # set when the bytes taken last are written
         self._dispatch: dict[type, Callable[[Any], object]] = {
             events.Wanted: self._wanted,
             events.Retired: self._retired,
@@ -163,7 +165,23 @@ class Link:
 
     def data_to_send(self) -> bytes:
         """The next bytes to write, b"" if there are none now."""
-        return self.connection.data_to_send()
+        self._have_written()
+        self._being_written, self._unwritten = self._unwritten, None
+        data = self.connection.data_to_send()
+        if not data:
+            self._have_written()
+        return data
+
+    def _have_written(self) -> None:
+        if self._being_written is not None:
+            self._being_written.set()
+
+    async def written(self) -> None:
+        """Wait until the short frames that were said so far are written, or the link is lost."""
+        if not self.lost:
+            self._unwritten = self._unwritten or Latch()
+            self.poke()
+            await self._unwritten.wait(current_kernel())
 
     def has_said_all(self) -> bool:
         """True once nothing will follow what was written, a goodbye last."""
@@ -478,6 +496,9 @@ class Link:
             end.close()
         self.home.link_event(self, events.Left(why) if left else events.Lost(why))
         self.home.port_closed()
+        for latch in (self._being_written, self._unwritten):
+            if latch is not None:
+                latch.set()
         self.over.set()
         self.poke()
 

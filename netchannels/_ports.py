@@ -309,6 +309,7 @@ class Inlet:
             ended=self._ended,
             wanted=None if prefetch else self._wanted,
             home=None if home else link,
+            tell_home=None if home else link.written,
         )
 
     @property

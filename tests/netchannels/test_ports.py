@@ -628,10 +628,58 @@ async def test_a_leased_value_goes_to_the_next_holder_when_its_link_is_lost() ->
         sender, receiver, numbers = await receiver_there(home, there, buffer=1, stays=True)
         await sender.send(7)
         async with receiver.lease() as job:
+            await wait_all_tasks_blocked(0.01)  # the home has heard of it
             await cut(home, streams)
-            await job.lost.wait()
+            await csp.Alternation(csp.Wait(job.lost)).select()
         async with numbers.receiver() as here, here.lease() as again:
             assert (again.value, again.attempt) == (7, 2)
+
+
+async def test_the_block_of_a_lease_begins_when_its_home_is_being_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, numbers = await receiver_there(home, there, 1, buffer=1, stays=True)
+        await sender.send(7)
+        await wait_all_tasks_blocked(0.01)
+
+        @csp.process
+        async def work(receiver: csp.Receiver[int]) -> None:
+            async with receiver.lease():  # it is there already
+                streams[1].half_open("send")  # nothing leaves from here on
+                await trio.sleep(60)
+
+        await work(receiver)
+        async with numbers.receiver() as here, here.lease() as again:
+            assert (again.value, again.attempt) == (7, 2)
+
+
+async def test_a_lease_that_is_cancelled_before_its_block_does_not_count() -> None:
+    streams = faulty_pair(capacity=1)
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await receiver_there(home, there, 1, buffer=1, stays=True)
+        await sender.send(7)
+        await wait_all_tasks_blocked(0.01)
+        streams[0].hold()  # the home reads nothing, so nothing can be written there
+        with trio.move_on_after(0.1) as scope:
+            async with receiver.lease():
+                raise AssertionError("the home was not told yet")
+        assert scope.cancelled_caught
+        streams[0].release()
+        async with receiver.lease() as job:
+            assert job.attempt == 1
+
+
+async def test_a_lease_whose_link_was_lost_before_somebody_asked_is_lost() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await receiver_there(home, there, buffer=1)
+        await sender.send(7)
+        async with receiver.lease() as job:
+            await cut(home, streams)
+            await wait_all_tasks_blocked(0.01)
+            assert job.lost.is_set()
 
 
 async def test_a_prefetched_value_nobody_has_taken_is_not_lost_with_the_link() -> None:
