@@ -84,8 +84,7 @@ async def compute(node: Any) -> None:
         return os.getpid()
 
     async def answer(request: float) -> int:
-        node.busy(request + 60)
-        await trio.sleep(0.05)  # so that it is written before
+        await node.busy(request + 60)
         told = block(request)
         node.busy(0)
         return told
