@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple, cast
 
 import csp
-from csp.lowlevel import is_elsewhere, same_channel, take_over
+from csp.lowlevel import home_of, same_channel, take_over
 
 from ._errors import NameRefused, NetworkError
 from ._link import DIRECTION, FORBIDDEN, TYPE, UNKNOWN, Link, mismatch
@@ -81,7 +81,7 @@ class Shares:
         allowed = self._known_roles(allow)
         if until is not None and until not in self._by_name:
             raise ValueError(f"until={until!r}: nothing is shared under that name; share it first")
-        if is_elsewhere(end):
+        if home_of(end) is not None:
             raise NetworkError(
                 f"the home of `{end.channel_name}` is another program: let the others connect there"
             )
