@@ -402,10 +402,6 @@ class Giver(_Elsewhere):
         watches = self.core.watches
         return watches is not None and any(w.selector.is_locked() for w in watches[RECEIVE])
 
-    def is_served(self) -> bool:
-        """True if nothing that was given waits for a receiver."""
-        return not self.core.waiting(SEND)
-
     def hope(self, tell: Callable[[], object]) -> None:
         """Call `tell()`, once, when a value would be taken at once; it may not use the channel."""
         self.core.hope(tell)

@@ -28,7 +28,7 @@ from .wire import Connection, events
 
 LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
-UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
+UNKNOWN, DIRECTION, TYPE, FORBIDDEN = 1, 2, 3, 4  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
 MOVING_LENGTH = 1 + 32
 BARE, ROOMY, HOMEWARD = b"\0", b"\1", b"\2"  # before the name: its home has a buffer, it goes home
@@ -71,9 +71,8 @@ class Home(Protocol):
 class Asking:
     """A port that was asked for and has no answer yet."""
 
-    def __init__(self, number: int, bind: Callable[[], Port] | None) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
-        self.bind = bind
         self.answered: trio.Event = trio.Event()
         self.error: Exception | None = None
 
@@ -237,17 +236,15 @@ class Link:
 
     # --- ports -----------------------------------------------------------------------------
 
-    def ask(
-        self, name: str, passage: Passage, receives: bool, bind: Callable[[], Port] | None = None
-    ) -> Asking:
-        """Ask for a port to a shared name; `bind` makes what hangs on it, at once."""
+    def ask(self, name: str, passage: Passage, receives: bool) -> Asking:
+        """Ask for a port to a shared name."""
         number = self.connection.open(
             name,
             receives=receives,
             fingerprint=passage.fingerprint,
             described=passage.described,
         )
-        asking = self.asking[number] = Asking(number, bind)
+        asking = self.asking[number] = Asking(number)
         self.poke()
         return asking
 
@@ -348,12 +345,9 @@ class Link:
             self.connection.retire(event.port)
         else:
             asking.answered.set()
-            self._bound(event.port)
-
-    def _bound(self, number: int) -> None:
-        port = self.ports.get(number)
-        if port is not None:
-            port.start()
+            port = self.ports.get(event.port)  # an end that came in a value has its port already
+            if port is not None:
+                port.start()
 
     def _refused(self, event: events.Refused) -> None:
         asking = self.asking.pop(event.port, None)

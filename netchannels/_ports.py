@@ -118,7 +118,7 @@ class Outlet:
         if passage.calls:
             item.value.cancel = item.ask_back
         self.counters.sent += 1
-        self.counters.redelivered += attempt > 1
+        self.counters.retried += attempt > 1
         link.poke()
 
     def _encode(self, value: Any) -> bytes:

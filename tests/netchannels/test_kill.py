@@ -84,9 +84,9 @@ def test_10_000_calls_have_10_000_replies_whatever_is_killed() -> None:
     total = status.total
     assert status.joined - status.lost == WORKERS
     assert status.lost <= KILLS
-    assert total.sent == CALLS + total.redelivered
+    assert total.sent == CALLS + total.retried
     assert total.sent == total.taken + total.unknown
-    assert total.redelivered <= KILLS
+    assert total.retried <= KILLS
 
 
 @pytest.mark.timeout(1200 if NIGHTLY else 120)
@@ -123,7 +123,7 @@ def test_leased_values_of_killed_workers_go_to_others() -> None:
     assert sorted(done) == list(range(jobs_in_all))
     total = status.total
     worked_again = total.taken - jobs_in_all  # of those the worker was killed, or its answer lost
-    assert 0 <= done.total() - jobs_in_all <= worked_again <= total.redelivered
+    assert 0 <= done.total() - jobs_in_all <= worked_again <= total.retried
     assert worked_again <= status.lost
     assert total.sent == total.taken + total.unknown
 
