@@ -25,12 +25,11 @@ from ._errors import NetworkError as NetworkError
 from ._errors import ProtocolError as ProtocolError
 from ._errors import SecretError as SecretError
 from ._errors import TypeRefused as TypeRefused
+from ._members import WorkerStatus as WorkerStatus
 from ._node import Node as Node
 from ._pool import Pool as Pool
 from ._pool import PoolFailed as PoolFailed
 from ._pool import pool as pool
-from ._members import WorkerStatus as WorkerStatus
-from .placement import Cores as Cores
 from ._ports import RemoteError as RemoteError
 from ._secret import Secret as Secret
 from ._secret import keygen as keygen
@@ -47,6 +46,7 @@ from ._status import PeerLost as PeerLost
 from ._status import PeerRecovered as PeerRecovered
 from ._status import PeerRefused as PeerRefused
 from ._status import PeerSuspect as PeerSuspect
+from .placement import Cores as Cores
 
 
 def _say_where_they_are_found() -> None:

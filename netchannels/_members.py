@@ -65,7 +65,12 @@ class InHand:
             else EMPTY
         )
         for request in requests:
-            request.batch = self
+            request.hand = self
+
+    def give_up(self) -> None:
+        """Nobody waits for one of them; if it is the only one it need not go on."""
+        if len(self.requests) == 1:
+            self.member.session.cancel()
 
 
 @dataclass

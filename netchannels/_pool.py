@@ -20,11 +20,12 @@ from typing import Any, Generic, TypeVar, cast, overload
 import trio
 
 import csp
+from csp.lowlevel import current_kernel
 
+from ._asking import One, Outcomes, Replies, Source
 from ._attempts import Attempts, Backoff
 from ._batches import Answers, Failure
 from ._codec import codec
-from ._intake import Intake
 from ._members import InHand, Member, WorkerStatus
 from ._requests import Request, Waiting
 from ._sizes import Sizes
@@ -68,13 +69,13 @@ class Pool(Generic[Q, A]):
         self._target = Target.of(function)
         request, reply = types_of(function)
         self._codecs = codec(request), codec(reply)
-        self._kind: Any = csp.Call[request, reply]
         self._placement, self._timeout, self._largest = workers, timeout, largest
         self._attempts, self._restarts = attempts, restarts
         self._secret = secrets.token_urlsafe(32)
         self._waiting = Waiting()
         self._sizes = Sizes()
-        self._intakes: dict[tuple[float, float, bool], Intake] = {}
+        self._sources: list[Source] = []
+        self._resting: set[Request] = set()  # before another attempt
         self._failed: PoolFailed | None = None
         self._is_open = False
         self._opened: Any = None
@@ -109,10 +110,11 @@ class Pool(Generic[Q, A]):
         self._is_open = False
         with trio.CancelScope(shield=True):
             await self._staff.leave(GRACE if error is None else 0)
-        for intake in self._intakes.values():
-            intake.close()
-        for request in self._waiting.take_all():
-            self._give(request, None, csp.CallFailed("the pool was closed before it was served"))
+        closed = csp.CallFailed("the pool was closed before it was served")
+        for source in list(self._sources):
+            source.fail(closed)
+        for request in [*self._waiting.take_all(), *self._resting]:
+            request.answer(b"", closed)
         return cast("bool | None", await self._opened.__aexit__(kind, error, tb))
 
     def _orders(self, name: str) -> Orders:
@@ -131,7 +133,22 @@ class Pool(Generic[Q, A]):
 
     async def call(self, request: Q, /, *, timeout: float | None = None, priority: float = 0) -> A:
         """The result of the function for one request."""
-        return cast(A, await self._intake(timeout, priority, False).sender.call(request))
+        self._check_open()
+        one = One()
+        asked = Request(
+            one, request, self._codecs[0].encode(request), self._limit(timeout), priority
+        )
+        kernel = current_kernel()
+        await kernel.cancel_point()
+        self._add(asked)
+        try:
+            await one.latch.wait(kernel)
+        except BaseException:
+            self.give_up(asked)
+            raise
+        if asked.error is not None:
+            raise asked.error
+        return cast(A, self._codecs[1].decode(asked.data))
 
     def map(
         self,
@@ -143,8 +160,7 @@ class Pool(Generic[Q, A]):
         priority: float = 0,
     ) -> AsyncIterator[A]:
         """The results for many requests."""
-        sender = self._intake(timeout, priority, True).sender
-        return sender.map(requests, ordered=ordered)
+        return Replies(self._source(requests, ordered, timeout, priority), self._codecs[1])
 
     def outcomes(
         self,
@@ -155,7 +171,7 @@ class Pool(Generic[Q, A]):
         priority: float = 0,
     ) -> AsyncIterator[csp.Outcome[Q, A]]:
         """What becomes of many requests, each as it is over."""
-        return self._intake(timeout, priority, True).sender.outcomes(requests)
+        return Outcomes(self._source(requests, False, timeout, priority), self._codecs[1])
 
     def scale(self, n: int, /) -> None:
         """So many programs from now on."""
@@ -172,51 +188,71 @@ class Pool(Generic[Q, A]):
         if not self._is_open:
             raise RuntimeError("a pool is used inside of its `async with` block")
 
-    # --- requests come in ------------------------------------------------------------------
-
-    def _intake(self, timeout: float | None, priority: float, bounded: bool) -> Intake:
-        self._check_open()
+    def _limit(self, timeout: float | None) -> float:
+        """As a batch has it: 0 for none."""
         timeout = self._timeout if timeout is None else timeout
-        key = (timeout, priority, bounded)
-        known = self._intakes.get(key)
-        if known is None:
-            known = self._intakes[key] = Intake(
-                self._kind,
-                self._codecs,
-                name=self._target.name.partition(":")[2],
-                timeout=0.0 if timeout == math.inf else timeout,
-                priority=priority,
-                may=self._has_room if bounded else lambda: True,
-                taken=self._taken,
-                given_up=self._given_up,
-            )
-        return known
+        if not timeout > 0:
+            raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
+        return 0.0 if timeout == math.inf else timeout
 
-    def _has_room(self) -> bool:
-        return len(self._waiting) < self._sizes.room(len(self._staff.slots))
+    def _source(
+        self, requests: Any, ordered: bool, timeout: float | None, priority: float
+    ) -> Source:
+        self._check_open()
+        if not isinstance(requests, (Iterable, AsyncIterable)):
+            raise TypeError(f"requests is an iterable or async iterable, not {requests!r}")
+        return Source(
+            self,
+            cast(Any, requests),
+            self._codecs[0].encode,
+            ordered=ordered,
+            timeout=self._limit(timeout),
+            priority=priority,
+        )
 
-    def _taken(self, request: Request) -> None:
+    # --- what who asks tells ---------------------------------------------------------------
+
+    def begin(self, source: Source) -> None:
+        """There is something to draw from."""
         if self._failed is not None:
-            self._give(request, None, self._failed)
+            source.fail(self._failed)
+        elif not self._is_open:
+            source.fail(RuntimeError("the pool is closed"))
         else:
-            self._waiting.add(request)
-            self._wake_one()
+            self._sources.append(source)
+            self._wake_all()
 
-    def _given_up(self, request: Request) -> None:
-        work: InHand | None = request.batch
-        if work is None:
-            self._waiting.give_up(request)
-        elif len(work.requests) == 1 and work.member is not None:
-            work.member.session.cancel()
+    def news(self) -> None:
+        """There may be more to draw."""
+        self._wake_one()
 
-    def _give(self, request: Request, reply: bytes | None, error: Exception | None) -> None:
-        if not request.over:
-            request.over = True
-            request.answer(reply, error)
+    def end(self, source: Source) -> None:
+        """There is nothing more to draw."""
+        if source in self._sources:
+            self._sources.remove(source)
 
-    def _wait_again(self, request: Request) -> None:
-        if not request.over:
-            self._taken(request)
+    def give_up(self, request: Request) -> None:
+        """Nobody waits for it any more."""
+        if request.over:
+            return
+        request.over = True
+        hand: InHand | None = request.hand
+        if hand is not None:
+            hand.give_up()
+        elif request.number and request not in self._resting:
+            self._waiting.give_up()
+
+    def _add(self, request: Request) -> None:
+        """It waits, for the first time or again."""
+        if request.over:
+            return
+        if self._failed is not None:
+            request.answer(b"", self._failed)
+            return
+        if not request.number:
+            self._waiting.number(request)
+        self._waiting.add(request)
+        self._wake_one()
 
     def _wake_one(self) -> None:
         """The member with the least to do looks for work."""
@@ -224,22 +260,46 @@ class Pool(Generic[Q, A]):
         if waiting:
             min(waiting, key=lambda member: len(member.in_hand)).wake()
 
+    def _wake_all(self) -> None:
+        for member in self._staff.members.values():
+            member.wake()
+
     # --- what its staff asks ---------------------------------------------------------------
 
     def take(self, member: Member) -> InHand | None:
         """What a free program works on next."""
+        sizes = self._sizes
         members = [other for other in self._staff.members.values() if other.joined]
-        idle = sum(not other.in_hand for other in members if other is not member)
-        waiting = len(self._waiting)
-        if member.in_hand:  # the others come first
-            waiting -= idle
-        if waiting <= 0:
+        waiting = len(self._waiting) + sum(source.waiting() for source in self._sources)
+        if member.in_hand:  # others that have nothing come first, and full batches are better
+            idle = sum(not other.in_hand for other in members)
+            if waiting < max(sizes.size, idle + 1):
+                return None
+        most, most_bytes = sizes.most(waiting, len(members)), sizes.most_bytes(self._largest)
+        requests: list[Request] = []
+        while not requests:
+            source = self._next_source()
+            first = self._waiting.first()
+            if first is not None and (source is None or source.priority <= first.priority):
+                requests = self._waiting.take(most, most_bytes)
+            elif source is not None:
+                requests = source.draw(most, most_bytes)
+                for request in requests:
+                    self._waiting.number(request)
+            else:
+                return None
+        return InHand(requests, member)
+
+    def _next_source(self) -> Source | None:
+        """The one with the highest priority; those of one priority take turns."""
+        ready = [source for source in self._sources if source.waiting()]
+        if not ready:
             return None
-        most = self._sizes.most(waiting, len(members))
-        requests = self._waiting.take(most, self._sizes.most_bytes(self._largest))
-        for intake in self._intakes.values():
-            intake.ask()
-        return InHand(requests, member) if requests else None
+        best = max(ready, key=lambda source: source.priority)
+        if len(ready) > 1:
+            self._sources.remove(best)
+            self._sources.append(best)
+        return best
 
     def joined(self, member: Member) -> None:
         """A program is free for work."""
@@ -257,11 +317,11 @@ class Pool(Generic[Q, A]):
         for number, request in enumerate(work.requests[:done]):
             failure = failures.get(number) if failures else None
             if failure is None:
-                self._give(request, answers.replies[number], None)
+                request.answer(answers.replies[number])
             else:
                 self._request_failed(request, member, failure)
         for request in work.requests[done:]:
-            self._wait_again(request)
+            self._add(request)
 
     def _request_failed(self, request: Request, member: Member, failure: Failure) -> None:
         request.history += (member.happened(failure.text),)
@@ -272,21 +332,24 @@ class Pool(Generic[Q, A]):
         if request.over:
             return
         if isinstance(decided, Exception):
-            self._give(request, None, decided)
+            request.answer(b"", decided)
         elif decided > 0:
             self._nursery.start_soon(self._later, request, decided)
         else:
-            self._wait_again(request)
+            self._add(request)
 
     async def _later(self, request: Request, seconds: float) -> None:
+        request.hand = None
+        self._resting.add(request)
         await trio.sleep(seconds)
-        self._wait_again(request)
+        self._resting.discard(request)
+        self._add(request)
 
     def given_back(self, work: list[InHand]) -> None:
         """Batches come back untried."""
         for in_hand in work:
             for request in in_hand.requests:
-                self._wait_again(request)
+                self._add(request)
 
     def lost(self, member: Member) -> None:
         """A program has ended, with what it has in hand."""
@@ -302,7 +365,7 @@ class Pool(Generic[Q, A]):
             else:
                 for request in first.requests:
                     request.alone = True
-                    self._wait_again(request)
+                    self._add(request)
         self.given_back(work)
 
     def nobody_is_left(self, member: Member) -> None:
@@ -311,8 +374,10 @@ class Pool(Generic[Q, A]):
         self._failed = PoolFailed(
             f"no worker of the pool is left; the last one, {member.label}: {member.how or 'lost'}{said}"
         )
+        for source in list(self._sources):
+            source.fail(self._failed)
         for request in self._waiting.take_all():
-            self._give(request, None, self._failed)
+            request.answer(b"", self._failed)
 
 
 def _hear(member: Member, stream: str, line: str) -> None:

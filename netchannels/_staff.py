@@ -274,11 +274,11 @@ class Staff:
                     if not work.requests:
                         member.joined = True
                         self._policy.joined(member)
-                        member.wake()
                     else:
                         member.closing = member.closing or outcome.reply.leaves
                         member.blameless = member.blameless or outcome.reply.leaves
                         self._policy.answered(member, work, outcome.reply)
+                    member.wake()
             if waiting.cancelled_caught:
                 member.blameless = True
                 member.kill()
