@@ -49,6 +49,18 @@ class Asked(Protocol):
         ...
 
 
+class Shown(Protocol):
+    """What the user sees of the progress."""
+
+    def advance(self) -> None:
+        """One more is over."""
+        ...
+
+    def close(self) -> None:
+        """Nobody reads on."""
+        ...
+
+
 class One:
     """One call."""
 
@@ -86,7 +98,7 @@ class Source:
         self._unread: dict[Request, None] = {}
         self._open: dict[Request, None] = {}
         self._feeder: Scope | None = None
-        self._begun = self._drained = False
+        self.begun = self._drained = False
         self._error: Exception | None = None  # which ended the source
         self._news = Latch()  # something was answered, or the source has ended
         self._room = Latch()
@@ -154,7 +166,7 @@ class Source:
         """The next one with an answer; StopAsyncIteration when all were read."""
         kernel = current_kernel()
         checkpoint = await kernel.before()
-        if not self._begun:
+        if not self.begun:
             self._begin()
         while True:
             request = self._answered_next()
@@ -169,7 +181,7 @@ class Source:
             await self._news.wait(kernel)
 
     def _begin(self) -> None:
-        self._begun = True
+        self.begun = True
         requests = self._requests
         if isinstance(requests, AsyncIterable):
             self._feeder = current_kernel().spawn(self._feed)
@@ -231,16 +243,24 @@ class Source:
 class _Handle:
     """What the reader holds; dropping it (`break`, an error, a cancel) cancels what is open."""
 
-    __slots__ = ("_decode", "_source")
+    __slots__ = ("_bar", "_decode", "_source")
 
-    def __init__(self, source: Source, codec: Codec) -> None:
-        self._source, self._decode = source, codec.decode
+    def __init__(self, source: Source, codec: Codec, bar: Shown | None = None) -> None:
+        self._source, self._decode, self._bar = source, codec.decode, bar
 
     def __aiter__(self) -> Self:
         return self
 
     async def _next(self) -> tuple[Request, Any]:
-        request = await self._source.next()
+        bar = self._bar
+        try:
+            request = await self._source.next()
+        except BaseException:
+            if bar is not None:
+                bar.close()
+            raise
+        if bar is not None:
+            bar.advance()
         if request.error is None:
             try:
                 return request, self._decode(request.data)
@@ -250,12 +270,17 @@ class _Handle:
 
     async def aclose(self) -> None:
         """Cancel all that was not answered."""
+        self._close()
+
+    def _close(self) -> None:
         self._source.cancel()
+        if self._bar is not None:
+            self._bar.close()
 
     def __del__(self) -> None:
-        source = getattr(self, "_source", None)
-        if source is not None and source._begun:
-            source.cancel()
+        source: Source | None = getattr(self, "_source", None)
+        if source is not None and source.begun:
+            self._close()
 
 
 class Outcomes(_Handle, Generic[Q, A]):
@@ -276,6 +301,6 @@ class Replies(_Handle, Generic[A]):
     async def __anext__(self) -> A:
         request, reply = await self._next()
         if request.error is not None:
-            self._source.cancel()
+            self._close()
             raise request.error
         return cast(A, reply)

@@ -22,11 +22,12 @@ import trio
 import csp
 from csp.lowlevel import current_kernel
 
-from ._asking import One, Outcomes, Replies, Source
+from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
 from ._batches import Answers, Failure
-from ._codec import codec
+from ._codec import DecodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
+from ._rate import Rate
 from ._requests import Request, Waiting
 from ._sizes import Sizes
 from ._staff import Staff, opened
@@ -54,7 +55,12 @@ class PoolFailed(RuntimeError):
 
 
 class Pool(Generic[Q, A]):
-    """Calls a function in other programs; made by `pool`, used inside of its block."""
+    """Calls a function in other programs; made by `pool`, used inside of its block.
+
+    async with netchannels.pool(render_tile, workers=Cores(4)) as pool:
+        async for tile in pool.map(tiles, ordered=False, progress=True):
+            ...
+    """
 
     def __init__(
         self,
@@ -64,6 +70,7 @@ class Pool(Generic[Q, A]):
         timeout: float,
         attempts: Attempts,
         restarts: int,
+        rate: Rate,
         largest: int,
     ) -> None:
         self._target = Target.of(function)
@@ -73,7 +80,8 @@ class Pool(Generic[Q, A]):
         self._attempts, self._restarts = attempts, restarts
         self._secret = secrets.token_urlsafe(32)
         self._waiting = Waiting()
-        self._sizes = Sizes()
+        self._sizes, self._rate = Sizes(), rate
+        self._ticks = False  # somebody waits for the rate
         self._sources: list[Source] = []
         self._resting: set[Request] = set()  # before another attempt
         self._failed: PoolFailed | None = None
@@ -132,12 +140,20 @@ class Pool(Generic[Q, A]):
     # --- its use ---------------------------------------------------------------------------
 
     async def call(self, request: Q, /, *, timeout: float | None = None, priority: float = 0) -> A:
-        """The result of the function for one request."""
+        """What the function returns for `request`, computed in one of the programs.
+
+        `timeout` is how many seconds it may run (default: that of the pool), not how long it may wait;
+        of requests that wait those with the highest `priority` go first.  Cancelling the call ends
+        the work: an `async def` is cancelled, a `def` gets a second, then its program is replaced.
+
+        Raises csp.RequestFailed if the function raised, ran for too long or lost its program as often as it
+        may; EncodeFailed (a TypeError) for a request that cannot travel; PoolFailed if no
+        program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block.
+        """
         self._check_open()
         one = One()
-        asked = Request(
-            one, request, self._codecs[0].encode(request), self._limit(timeout), priority
-        )
+        data = self._codecs[0].encode(request)
+        asked = Request(one, request, data, self._limit(timeout), priority)
         kernel = current_kernel()
         await kernel.cancel_point()
         self._add(asked)
@@ -148,7 +164,10 @@ class Pool(Generic[Q, A]):
             raise
         if asked.error is not None:
             raise asked.error
-        return cast(A, self._codecs[1].decode(asked.data))
+        try:
+            return cast(A, self._codecs[1].decode(asked.data))
+        except DecodeFailed as error:
+            raise csp.RequestFailed(str(error)) from None
 
     def map(
         self,
@@ -156,33 +175,63 @@ class Pool(Generic[Q, A]):
         /,
         *,
         ordered: bool = True,
+        progress: bool = False,
         timeout: float | None = None,
         priority: float = 0,
     ) -> AsyncIterator[A]:
-        """The results for many requests."""
-        return Replies(self._source(requests, ordered, timeout, priority), self._codecs[1])
+        """Yield what the function returns for each request, by default in the order of the requests.
+
+        Requests are drawn when a program is free for them: they may be endless, or come over time.
+        At most 1,000 finished replies wait for a slow reader.  `progress=True` shows a bar on a
+        terminal.  `timeout` and `priority` as for `call`; maps of one priority take turns.
+
+        Raises the first failure when its turn comes, as `call`, and cancels the rest; so does leaving the
+        loop.  What the iteration of `requests` raises is raised once the replies to those
+        before are read.  Raises TypeError for what is no iterable.
+        """
+        source = self._source(requests, ordered, timeout, priority)
+        return Replies(source, self._codecs[1], self._bar(requests, progress))
 
     def outcomes(
         self,
         requests: Iterable[Q] | AsyncIterable[Q],
         /,
         *,
+        progress: bool = False,
         timeout: float | None = None,
         priority: float = 0,
     ) -> AsyncIterator[csp.Outcome[Q, A]]:
-        """What becomes of many requests, each as it is over."""
-        return Outcomes(self._source(requests, False, timeout, priority), self._codecs[1])
+        """Yield a `csp.Outcome` of each request as it is over: `request`, `reply`, `error`.
+
+        Goes on when a request fails.  Otherwise as `map`.
+        """
+        source = self._source(requests, False, timeout, priority)
+        return Outcomes(source, self._codecs[1], self._bar(requests, progress))
+
+    def _bar(self, requests: Any, progress: bool) -> Shown | None:
+        if not progress:
+            return None
+        from ._progress import Bar  # rich takes a while, and most programs have no bar
+
+        return Bar(self._target.name.partition(":")[2], requests)
 
     def scale(self, n: int, /) -> None:
-        """So many programs from now on."""
+        """Have `n` programs from now on: more are started, those too many leave when they have
+        done what they have.
+
+        Slots that were given up are tried again.  Raises ValueError for less than 0, RuntimeError
+        outside of the pool's block.
+        """
         self._check_open()
+        if not isinstance(cast(object, n), int) or n < 0:
+            raise ValueError(f"the number of programs is 0 or more, not {n!r}")
         self._failed = None
         self._staff.scale(n)
 
     def statistics(self) -> list[WorkerStatus]:
-        """What each worker has done."""
+        """What each worker has done so far, restarts included, by their numbers."""
         self._check_open()
-        return [slot.status() for slot in self._staff.slots]
+        return [slot.status() for slot in sorted(self._staff.slots, key=lambda slot: slot.number)]
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -275,7 +324,14 @@ class Pool(Generic[Q, A]):
             idle = sum(not other.in_hand for other in members)
             if waiting < max(sizes.size, idle + 1):
                 return None
-        most, most_bytes = sizes.most(waiting, len(members)), sizes.most_bytes(self._largest)
+        if waiting <= 0:
+            return None
+        allowed = self._rate.allowed(trio.current_time())
+        if allowed <= 0:
+            self._wait_for_the_rate()
+            return None
+        most = min(sizes.most(waiting, len(members)), allowed)
+        most_bytes = sizes.most_bytes(self._largest)
         requests: list[Request] = []
         while not requests:
             source = self._next_source()
@@ -288,7 +344,18 @@ class Pool(Generic[Q, A]):
                     self._waiting.number(request)
             else:
                 return None
+        self._rate.spend(len(requests))
         return InHand(requests, member)
+
+    def _wait_for_the_rate(self) -> None:
+        async def wait() -> None:
+            await trio.sleep(self._rate.pause())
+            self._ticks = False
+            self._wake_all()
+
+        if not self._ticks:
+            self._ticks = True
+            self._nursery.start_soon(wait)
 
     def _next_source(self) -> Source | None:
         """The one with the highest priority; those of one priority take turns."""
@@ -404,6 +471,7 @@ def pool(
     backoff: Backoff = ...,
     retry_errors: bool = ...,
     restarts: int = ...,
+    rate: float = ...,
     largest: int = ...,
 ) -> AbstractAsyncContextManager[Pool[Q, A]]: ...
 @overload
@@ -417,6 +485,7 @@ def pool(
     backoff: Backoff = ...,
     retry_errors: bool = ...,
     restarts: int = ...,
+    rate: float = ...,
     largest: int = ...,
 ) -> AbstractAsyncContextManager[Pool[Q, A]]: ...
 def pool(
@@ -429,14 +498,51 @@ def pool(
     backoff: Backoff = 0.0,
     retry_errors: bool = False,
     restarts: int = 10,
+    rate: float = math.inf,
     largest: int = LARGEST,
 ) -> Any:
-    """Place a function on many programs: `async with netchannels.pool(f, workers=Cores(4)) as pool:`."""
+    """Place a function on many programs: `async with netchannels.pool(f, workers=Cores(4)) as pool:`.
+
+    `function` has one parameter with an annotation and an annotated result, by whose types values travel;
+    it stands at the top of a file, for it is imported by the programs.  A `def` runs in a thread
+    of its program, an `async def` or a process in its loop; one request after the other.
+
+    * `workers`: where the programs run: `Cores(n)`, `Hosts([...])`, `DaskCluster(client)`.
+    * `timeout`: how many seconds a request may run.  An `async def` is cancelled then; the program of a
+      `def` is replaced.
+    * `max_attempts`: how often a request is tried that has lost its program or has run for too long;
+      with `retry_errors` also one whose function raised.  `backoff` is the pause before the second
+      attempt in seconds, doubled from then on, each spread by half; or a function from the number of
+      attempts to seconds.
+    * `restarts`: after how many programs in a row that ended before they were free for work their
+      place is given up.  Others are started again after 0.1 s, doubled up to 30 s.
+    * `rate`: how many requests may begin in a second.
+    * `largest`: the longest request or reply in bytes, at most 64 MiB.
+
+    The end of the block ends all programs, in any case; what they write arrives here, line by line and
+    labelled, and what they log is logged here.  A worker that is killed loses and doubles nothing: each
+    request has one outcome, though it may have run more than once.
+
+    Raises TypeError for a function that the programs could not import, or with several parameters;
+    TypeRefused (a TypeError) for types that cannot travel; ValueError for numbers out of range.
+
+    >>> import shutil
+    >>> from netchannels import Cores
+    >>> pool(lambda path: shutil.disk_usage(path).free, workers=Cores(2))
+    Traceback (most recent call last):
+        ...
+    TypeError: a lambda has no name by which another program could import it: write it with `def` at the top of a file
+    """
+    if not isinstance(cast(object, restarts), int) or restarts < 1:
+        raise ValueError(f"restarts is 1 or more, not {restarts!r}")
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
     return Pool[Any, Any](
         function,
         workers,
         timeout=math.inf if timeout is None else timeout,
         attempts=Attempts(max_attempts, backoff, retry_errors),
         restarts=restarts,
+        rate=Rate(rate),
         largest=largest,
     )
