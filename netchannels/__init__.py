@@ -3,11 +3,11 @@
 Reading order, which is the order of imports:
 
     _errors  wire (frames events port liveness outbox connection)
-    _address  _transport                                      streams
-    _secret  _certificate  _hello  _handshake  _entrance      who gets in
-    _nesting  _shape  _fingerprint  _codec  _passage          what gets in
-    _counters  _ports  _link                                  what hangs on a link
-    _status  _news  _shared  _lookup  _inside  _node  _serve  a node
+    _address  _transport                                         streams
+    _secret  _certificate  _hello  _handshake  _pace  _entrance  who gets in
+    _nesting  _shape  _fingerprint  _codec  _passage             what gets in
+    _counters  _ports  _link                                     what hangs on a link
+    _status  _news  _shared  _lookup  _inside  _node  _serve     a node
 
 DEVELOPING.md says what each of them is about.
 """
