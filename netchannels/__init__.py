@@ -47,6 +47,7 @@ from ._status import PeerRecovered as PeerRecovered
 from ._status import PeerRefused as PeerRefused
 from ._status import PeerSuspect as PeerSuspect
 from .placement import Cores as Cores
+from .placement._placed import ProgramLost as ProgramLost
 
 
 def _say_where_they_are_found() -> None:

@@ -7,8 +7,6 @@ Invariants:
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 import secrets
 import sys
@@ -31,7 +29,9 @@ from ._rate import Rate
 from ._requests import Request, Waiting
 from ._sizes import Sizes
 from ._staff import Staff, opened
-from .placement._program import GRACE, Orders, Placement
+from .placement._program import Placement
+from .placement._said import hear
+from .placement._site import GRACE, Orders
 from .placement._target import Target, types_of
 
 Q = TypeVar("Q")
@@ -39,9 +39,6 @@ A = TypeVar("A")
 
 LARGEST = 64 * 1024 * 1024  # bytes of a request or reply, with what is around it
 MARGIN = 1024
-RECORD = "\x1e"
-
-LOG = logging.getLogger("netchannels")
 
 
 class PoolFailed(RuntimeError):
@@ -102,7 +99,7 @@ class Pool(Generic[Q, A]):
             self._nursery,
             self,
             orders=self._orders,
-            hear=_hear,
+            hear=lambda member, stream, line: hear(member.label, stream, line),
             restarts=self._restarts,
         )
         self._is_open = True
@@ -445,19 +442,6 @@ class Pool(Generic[Q, A]):
             source.fail(self._failed)
         for request in self._waiting.take_all():
             request.answer(b"", self._failed)
-
-
-def _hear(member: Member, stream: str, line: str) -> None:
-    """What a program writes is written here, with its label; its log records are logged here."""
-    if line.startswith(RECORD):
-        try:
-            name, level, text = json.loads(line[1:])
-        except ValueError:
-            pass
-        else:
-            logging.getLogger(str(name)).log(int(level), "%s: %s", member.label, text)
-            return
-    print(f"{member.label}: {line}", file=sys.stdout if stream == "stdout" else sys.stderr)
 
 
 @overload
