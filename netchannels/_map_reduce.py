@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import typing
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -129,13 +130,14 @@ def run_task(task: Task) -> list[bytes]:
     """The encoded partitions of what a mapper returns (b"" for an empty one), or a reducer's results."""
     functions = _loaded(task.job)
     if task.reduces:
-        pairs = (pair for data in task.data for pair in functions.pairs.decode(data))
-        results = [(key, functions.reducer(key, values)) for key, values in _grouped(pairs)]
+        read = (pair for data in task.data for pair in functions.pairs.decode(data))
+        results = [(key, functions.reducer(key, values)) for key, values in _grouped(read)]
         return [functions.results.encode(results)]
     parts: list[list[tuple[Any, Any]]] = [[] for _ in range(task.job.partitions)]
-    pairs = iter(functions.mapper(functions.request.decode(task.data[0])))
+    mapped = functions.mapper(functions.request.decode(task.data[0]))
+    pairs: Iterable[tuple[Any, Any]] = mapped
     if functions.combiner is not None:
-        pairs = ((key, functions.combiner(key, values)) for key, values in _grouped(pairs))
+        pairs = ((key, functions.combiner(key, values)) for key, values in _grouped(mapped))
     encode = functions.key.encode
     for pair in pairs:
         parts[zlib.crc32(encode(pair[0])) % len(parts)].append(pair)
@@ -170,17 +172,19 @@ def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
     hints = _hints(reducer)
     if "return" not in hints:
         raise TypeRefused(f"`{reducer.__name__}` does not say what it returns: annotate it")
-    key, value = kinds
-    result = hints["return"]
     return _Functions(
         mapper,
         reducer,
         combiner,
         codec(request),
-        codec(key),
-        codec(list[tuple[key, value]]),
-        codec(list[tuple[key, result]]),
+        codec(kinds[0]),
+        codec(_list_of_pairs(*kinds)),
+        codec(_list_of_pairs(kinds[0], hints["return"])),
     )
+
+
+def _list_of_pairs(key: Any, value: Any) -> Any:
+    return types.GenericAlias(list, (types.GenericAlias(tuple, (key, value)),))
 
 
 def _hints(function: Any) -> dict[str, Any]:

@@ -8,8 +8,7 @@ Invariant: a batch never has more than the share of its program in what waits, s
 from __future__ import annotations
 
 SHORT = 0.050  # seconds that a batch should take
-MOST = 500  # requests in it,
-MOST_BYTES = 256 * 1024  # and bytes, unless it has one
+MOST = 500  # requests in it
 
 
 class Sizes:
@@ -38,7 +37,3 @@ class Sizes:
     def most(self, waiting: int, programs: int) -> int:
         """How many of those that wait go together now."""
         return max(1, min(self.size, -(-waiting // max(2 * programs, 1))))
-
-    def most_bytes(self, largest: int) -> int:
-        """How many bytes they have at most, unless it is one."""
-        return min(MOST_BYTES, largest // 2)

@@ -25,7 +25,7 @@ import trio
 
 import csp
 
-from ._batches import Batches
+from ._batches import AROUND, Batches
 from ._codec import codec
 from ._errors import NetworkError, TypeRefused
 from ._node import Node
@@ -78,7 +78,7 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
 async def _work(orders: Orders, address: str, function: Callable[..., Any], guard: Guard) -> bool:
     left = True
     async for node in connect(
-        address, secret=orders.secret, label=orders.label, largest=orders.largest
+        address, secret=orders.secret, label=orders.label, largest=orders.largest + AROUND
     ):
         async with node:
             if orders.whole:
@@ -101,7 +101,7 @@ async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guar
         function,
         (request, reply),
         is_async=is_async(function),
-        largest=orders.largest - MARGIN,
+        largest=orders.largest,
         busy=node.busy,
         guard=guard,
     )
@@ -111,9 +111,6 @@ async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guar
             await work.serve(batches)
         nursery.cancel_scope.cancel()
     return not work.leaves
-
-
-MARGIN = 1024  # bytes around a value
 
 
 async def _leave_when_asked(enough: csp.Flag) -> None:
