@@ -323,8 +323,8 @@ class Pool(Generic[Q, A]):
         members = [other for other in self._staff.members.values() if other.joined]
         waiting = len(self._waiting) + sum(source.waiting() for source in self._sources)
         if member.in_hand:  # others that have nothing come first, and full batches are better
-            idle = sum(not other.in_hand for other in members)
-            if waiting < max(sizes.size, idle + 1):
+            idle = sum(not other.in_hand for other in self._staff.members.values())
+            if not sizes.are_short or waiting < max(sizes.size, idle + 1):
                 return None
         if waiting <= 0:
             return None

@@ -34,6 +34,11 @@ class Sizes:
         fits = int(SHORT / self._seconds) if self._seconds > SHORT / MOST else MOST
         self.size = max(1, min(fits, self.size * 2, MOST))
 
+    @property
+    def are_short(self) -> bool:
+        """True if a request takes so little time that it may wait for the one before it."""
+        return 0 < self._seconds < SHORT
+
     def most(self, waiting: int, programs: int) -> int:
         """How many of those that wait go together now."""
         return max(1, min(self.size, -(-waiting // max(2 * programs, 1))))
