@@ -231,6 +231,22 @@ def test_no_more_requests_begin_than_the_rate_allows() -> None:
     csp.run(main)
 
 
+def test_a_bar_is_drawn_on_a_terminal_only_and_taken_away(
+    capfd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            assert len([n async for n in running.map(range(9), progress=True)]) == 9
+
+    csp.run(main)
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal then
+    csp.run(main)
+    shown = capfd.readouterr().err
+    assert "square" in shown
+    assert "9/9" in shown
+
+
 # --- limits and cancels ----------------------------------------------------------------------
 
 
