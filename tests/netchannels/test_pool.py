@@ -304,6 +304,23 @@ def test_a_def_that_ends_within_a_second_of_its_cancel_keeps_its_program() -> No
     csp.run(main)
 
 
+@pytest.mark.parametrize("function", [jobs.rest, jobs.slowly])
+def test_whenever_a_call_is_cancelled_the_next_one_is_served(function: Any) -> None:
+    moments = [0.0, 0.0005, 0.001, 0.002, 0.005, 0.02] * 10
+
+    async def main() -> None:
+        async with pool(function, workers=Cores(1)) as running:
+            assert await running.call(0) == 0
+            for moment in moments:
+                with trio.move_on_after(moment):
+                    await running.call(30)
+                with trio.fail_after(20):
+                    assert await running.call(1) == 1
+            assert [worker.restarts for worker in running.statistics()] == [0]
+
+    csp.run(main)
+
+
 # --- programs come and go --------------------------------------------------------------------
 
 
