@@ -4,13 +4,13 @@ Reading order, which is the order of imports:
 
     _errors  wire (frames events port liveness outbox connection)
     _address  _transport                                         streams
-    _secret  _certificate  _hello  _handshake  _pace  _entrance  who gets in
+    _secret  _certificate  _hello  _handshake  _rate  _entrance  who gets in
     _nesting  _shape  _fingerprint  _codec  _passage             what gets in
     _counters  _ports  _link                                     what hangs on a link
     _status  _news  _shared  _lookup  _inside  _node  _serve     a node
     placement (_site  _target  _said  _placed  _program)         programs elsewhere
     _batches  _work  worker                                      what they do
-    _requests  _asking  _attempts  _rate  _sizes                 requests
+    _requests  _asking  _attempts  _sizes                        requests
     _members  _staff  _progress  _pool  _map_reduce              pools
 
 DEVELOPING.md says what each of them is about.

@@ -336,11 +336,12 @@ class Pool(Generic[Q, A]):
                 return None
         if waiting <= 0:
             return None
-        allowed = self._rate.allowed(trio.current_time())
-        if allowed <= 0:
-            self._wait_for_the_rate()
+        now = trio.current_time()
+        pause = self._rate.pause(now)
+        if pause:
+            self._look_again(pause)
             return None
-        most = min(sizes.most(waiting, len(members)), allowed)
+        most = max(int(min(sizes.most(waiting, len(members)), self._rate.left(now))), 1)
         most_bytes = MUCH // 4
         requests: list[Request] = []
         while not requests:
@@ -357,9 +358,9 @@ class Pool(Generic[Q, A]):
         self._rate.spend(len(requests))
         return InHand(requests, member)
 
-    def _wait_for_the_rate(self) -> None:
+    def _look_again(self, seconds: float) -> None:
         async def wait() -> None:
-            await trio.sleep(self._rate.pause())
+            await trio.sleep(seconds)
             self._ticks = False
             self._wake_all()
 

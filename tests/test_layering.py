@@ -69,7 +69,7 @@ GATE = [
     "netchannels._certificate",
     "netchannels._hello",
     "netchannels._handshake",
-    "netchannels._pace",
+    "netchannels._rate",
     "netchannels._entrance",
 ]
 BAR = "netchannels._progress"
