@@ -125,7 +125,8 @@ def test_parked_processes(kind):
     assert is_time(told["start"])
     assert is_time(told["finish"])
     assert not told["given_up"]
-    assert told["bytes"] is None or 0 < told["bytes"] < 1e6
+    # so few may find room in what others have freed
+    assert told["bytes"] is None or 0 <= told["bytes"] < 1e6
 
 
 def test_parked_processes_are_given_up_when_they_take_too_long():
