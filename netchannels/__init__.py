@@ -26,6 +26,11 @@ from ._errors import ProtocolError as ProtocolError
 from ._errors import SecretError as SecretError
 from ._errors import TypeRefused as TypeRefused
 from ._node import Node as Node
+from ._pool import Pool as Pool
+from ._pool import PoolFailed as PoolFailed
+from ._pool import pool as pool
+from ._members import WorkerStatus as WorkerStatus
+from .placement import Cores as Cores
 from ._ports import RemoteError as RemoteError
 from ._secret import Secret as Secret
 from ._secret import keygen as keygen
