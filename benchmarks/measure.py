@@ -38,7 +38,7 @@ SMOKE = Effort(
     parked=2_000,
     parked_repeats=1,
     counted=300,
-    requests=60,
+    requests=40,
     pool_repeats=1,
 )
 NORMAL = Effort(

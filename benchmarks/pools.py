@@ -1,8 +1,9 @@
 """Pools of two workers: requests a second, how busy they are kept, payloads, how soon they start.
 
 Each pool is started by a program of its own, anew for each turn (`peers.turn`); the turns of all
-are interleaved.  What counts as the start differs: a broker (Redis) is there before, SCOOP starts
-the asking program too, and whatever imports the libraries of the asking program is not counted.
+are interleaved.  A mebibyte goes there and back; a start lasts to the first answer.  What is in a
+start differs: Redis is there before, SCOOP starts the asking program too, and what imports the
+library into that is not counted.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _tell(present: list[Contender], group: Group) -> None:
     for each in present:
         efficiency = CPU / (WORKERS * min(each.burn))
         goal = EFFICIENCY if each is ours else None
-        what = "10 ms of CPU" if each is ours else f"10 ms of CPU: {each.what}"
-        group.rows.append(Row(what, "us", each.burn, efficiency, goal))
-    against("payload", "1 MiB there and back", "us", {})
-    against("start", "start, to the first answer", "s", {})
+        what = "10 ms CPU" if each is ours else f"10 ms CPU: {each.what}"
+        group.rows.append(Row(what, "ms", each.burn, efficiency, goal))
+    against("payload", "1 MiB", "ms", {})
+    against("start", "start", "s", {})

@@ -22,9 +22,9 @@ from csp.lowlevel import TrioKernel, current_kernel
 
 from .measure import Effort, Skipped
 
-SCALES = {"us": 1e6, "s": 1.0, "KiB": 1 / 1024, "instructions": 1.0, "tests": 1.0}
+SCALES = {"us": 1e6, "ms": 1e3, "s": 1.0, "KiB": 1 / 1024, "instructions": 1.0, "tests": 1.0}
 PEERS = ("aiochan", "pycsp", "greenlet", "celery", "redis", "distributed", "scoop")
-PLACES = {"us": 2, "s": 2, "KiB": 2, "instructions": 0, "tests": 2}
+PLACES = {"us": 2, "ms": 2, "s": 2, "KiB": 2, "instructions": 0, "tests": 2}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Group:
         rows = [
             {
                 "what": row.what,
-                "unit": {"us": "s", "KiB": "bytes"}.get(row.unit, row.unit),
+                "unit": {"us": "s", "ms": "s", "KiB": "bytes"}.get(row.unit, row.unit),
                 "best": min(row.samples),
                 "samples": row.samples,
                 "compared": row.compared,

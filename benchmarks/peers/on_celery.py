@@ -22,14 +22,15 @@ from . import work
 from .turn import Answers, take
 from .work import WORKERS, Work
 
-SOCKET = "BENCHMARKS_REDIS"  # the variable with the path of the socket
+SOCKET = "BENCHMARKS_REDIS"  # the variable with the address of its socket
 PATIENCE = 10.0  # seconds until Redis listens
-URL = f"redis+socket://{os.environ.get(SOCKET, '')}"
 
-app = Celery(broker=URL, backend=URL)
+app = Celery()
 app.conf.update(
     task_serializer="msgpack", result_serializer="msgpack", accept_content=["msgpack", "json"]
 )
+if SOCKET in os.environ:  # in the worker
+    app.conf.broker_url = app.conf.result_backend = os.environ[SOCKET]
 TASKS = {name: app.task(function, name=name) for name, function in work.FUNCTIONS.items()}
 
 
@@ -73,10 +74,6 @@ def worker() -> Iterator[Answers]:
 
 
 if __name__ == "__main__":
-    if SOCKET in os.environ:
+    with redis() as path:
+        os.environ[SOCKET] = app.conf.broker_url = app.conf.result_backend = f"redis+socket://{path}"
         take(worker, sys.argv[1:])
-    else:
-        with redis() as path:
-            again = [sys.executable, "-m", __spec__.name, *sys.argv[1:]]
-            done = subprocess.run(again, env=os.environ | {SOCKET: path})
-        sys.exit(done.returncode)

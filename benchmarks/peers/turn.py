@@ -14,7 +14,7 @@ from typing import Any
 
 from .work import Work, burn, echo, requests, square
 
-FIRST = 200  # trivial requests of the run that finds out how many there shall be
+FIRST = 100  # trivial requests of the run that finds out how many there shall be
 FEW, MOST = 4, 100  # payloads of the same, and at most: some libraries keep them all
 WARM = 40  # requests of 10 ms
 
