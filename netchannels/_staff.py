@@ -26,10 +26,12 @@ from ._members import Batches, InHand, Member, Share, WorkerStatus
 from ._node import Node
 from ._serve import serve
 from ._status import PeerLeft, PeerLost
-from .placement._program import GRACE, Orders, Placement, Program, Site
+from .placement._program import Placement
+from .placement._site import GRACE, Orders, Program, Site
 
 START = 60.0  # seconds from the start of a program until it is free for work
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a program is started again
+STRUCK = "Timeout ("  # what the guard of a program writes when it ends it
 CANNOT_WORK = "exit code 2"  # how a program ends that would never be able to work
 
 LOG = logging.getLogger("netchannels")
@@ -209,6 +211,7 @@ class Staff:
         def hear(stream: str, line: str) -> None:
             if stream == "stderr":
                 member.said.append(line)
+                member.overran = member.overran or line.startswith(STRUCK)
             self._hear(member, stream, line)
 
         async def run(*, task_status: trio.TaskStatus[Program]) -> None:
@@ -219,6 +222,8 @@ class Staff:
             except OSError as error:
                 member.how = f"it cannot be started: {error}"
                 task_status.started(Program.none())
+            if member.overran:
+                member.how = f"it ran too long and held the interpreter ({member.how})"
             member.ended.set()
 
         async with trio.open_nursery() as nursery:
@@ -274,11 +279,11 @@ class Staff:
                     if not work.requests:
                         member.joined = True
                         self._policy.joined(member)
-                        member.wake()
                     else:
                         member.closing = member.closing or outcome.reply.leaves
                         member.blameless = member.blameless or outcome.reply.leaves
                         self._policy.answered(member, work, outcome.reply)
+                    member.wake()
             if waiting.cancelled_caught:
                 member.blameless = True
                 member.kill()

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import io
-import json
 import logging
 import os
 import signal
@@ -29,12 +28,14 @@ import csp
 from ._batches import Batches
 from ._codec import codec
 from ._errors import NetworkError, TypeRefused
+from ._node import Node
 from ._serve import connect
 from ._work import Guard, Unguarded, Work
-from .placement._program import Orders
+from .placement._placed import run_placed
+from .placement._said import record as as_line
+from .placement._site import Orders
 from .placement._target import Target, is_async, types_of
 
-RECORD = "\x1e"  # before a log record as JSON (RFC 7464, JSON text sequences)
 CANNOT_WORK, UNSTOPPABLE = 2, 3  # exit codes
 
 
@@ -75,33 +76,41 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
 
 
 async def _work(orders: Orders, address: str, function: Callable[..., Any], guard: Guard) -> bool:
-    request, reply = (codec(kind) for kind in types_of(function))
-    if orders.types != request.fingerprint.hex() + reply.fingerprint.hex():
-        raise TypeRefused(
-            f"`{orders.target}` takes or returns other types here: bring both sides to one version"
-        )
     left = True
     async for node in connect(
         address, secret=orders.secret, label=orders.label, largest=orders.largest
     ):
         async with node:
-            work = Work(
-                function,
-                (request, reply),
-                is_async=is_async(function),
-                largest=orders.largest - MARGIN,
-                busy=node.busy,
-                guard=guard,
-            )
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_leave_when_asked, work.enough)
-                with await node.receiver(orders.name, Batches, prefetch=1, wait=10) as batches:
-                    await work.serve(batches)
-                nursery.cancel_scope.cancel()
-            left = not work.leaves
+            if orders.whole:
+                await run_placed(node, orders, function)
+            else:
+                left = await _answer(node, orders, function, guard)
         if getattr(node, "has_lost_its_link", False):
             raise csp.LinkLost("the link to the pool is lost")
     return left
+
+
+async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guard: Guard) -> bool:
+    """Answer batches until told to leave; false if something runs that cannot be stopped."""
+    request, reply = (codec(kind) for kind in types_of(function))
+    if orders.types != request.fingerprint.hex() + reply.fingerprint.hex():
+        raise TypeRefused(
+            f"`{orders.target}` takes or returns other types here: bring both sides to one version"
+        )
+    work = Work(
+        function,
+        (request, reply),
+        is_async=is_async(function),
+        largest=orders.largest - MARGIN,
+        busy=node.busy,
+        guard=guard,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_leave_when_asked, work.enough)
+        with await node.receiver(orders.name, Batches, prefetch=1, wait=10) as batches:
+            await work.serve(batches)
+        nursery.cancel_scope.cancel()
+    return not work.leaves
 
 
 MARGIN = 1024  # bytes around a value
@@ -160,8 +169,7 @@ class _Records(logging.Handler):
             text = record.getMessage()
             if record.exc_info:
                 text += "\n" + logging.Formatter().formatException(record.exc_info)
-            line = json.dumps([record.name, record.levelno, text])
-            sys.stderr.write(f"{RECORD}{line}\n")
+            sys.stderr.write(as_line(record.name, record.levelno, text) + "\n")
             sys.stderr.flush()
         except Exception:
             self.handleError(record)
