@@ -7,8 +7,7 @@ import time
 from typing import Any
 
 import csp
-from netchannels import pool
-from netchannels.placement import Cores
+from netchannels import Cores, pool
 
 from .turn import FEW, FIRST, WARM, check, many, some
 from .work import WORKERS, Work, burn, echo, requests, square
