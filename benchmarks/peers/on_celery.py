@@ -75,5 +75,7 @@ def worker() -> Iterator[Answers]:
 
 if __name__ == "__main__":
     with redis() as path:
-        os.environ[SOCKET] = app.conf.broker_url = app.conf.result_backend = f"redis+socket://{path}"
+        os.environ[SOCKET] = app.conf.broker_url = app.conf.result_backend = (
+            f"redis+socket://{path}"
+        )
         take(worker, sys.argv[1:])
