@@ -25,6 +25,7 @@ from ._errors import NetworkError as NetworkError
 from ._errors import ProtocolError as ProtocolError
 from ._errors import SecretError as SecretError
 from ._errors import TypeRefused as TypeRefused
+from ._map_reduce import map_reduce as map_reduce
 from ._members import WorkerStatus as WorkerStatus
 from ._node import Node as Node
 from ._pool import Pool as Pool
