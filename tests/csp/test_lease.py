@@ -246,7 +246,8 @@ def test_an_end_in_a_value_that_is_given_back_belongs_to_the_next_holder(run: An
     @process
     async def answers(feed: Receiver[Sender[str]]) -> None:
         async with feed.lease() as job:
-            await job.value.send("here")
+            with job.value as out:
+                await out.send("here")
 
     async def main() -> str:
         requests: Channel[Any] = Channel[Sender[str]](name="requests", buffer=1)
