@@ -1,0 +1,110 @@
+"""The other end of `Hosts`: what ssh starts on a host; it starts the program there, and ends it.
+
+`python -m netchannels.placement._there MODULE:NAME --connect unix:PATH` says first who it is, a line
+of JSON.  Then it is told what to do, a line each: the orders of the program, and perhaps "kill".  The end
+of its standard input, which the death of the parent brings as well, asks the program to leave,
+and kills it soon after.
+
+Invariants:
+* the program ends with this one, and with the connection, also if it stands still or holds the GIL.
+* the socket that ssh has made for it is removed when it has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+
+from .. import worker
+from ._program import GRACE
+
+MARK = "\x1enetchannels "  # before the line that says who this is
+ENDS = 128  # exit code of a program that a signal has ended: this and its number, as of a shell
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """Who is there: `version` of netchannels, `host` as it calls itself, `pid` of the program.
+
+    >>> Greeting.parse(Greeting("1.0", "ant", 7).line())
+    Greeting(version='1.0', host='ant', pid=7)
+    >>> Greeting.parse("Welcome to ant!")
+    """
+
+    version: str
+    host: str
+    pid: int
+
+    def line(self) -> str:
+        """One line, without its end."""
+        return MARK + json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, line: str) -> Greeting | None:
+        """The greeting in a line; None if it is another one, of a login script perhaps."""
+        mark, _, text = line.rpartition(MARK)
+        if mark or not line.startswith(MARK):
+            return None
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+
+def version() -> str:
+    """That of netchannels here."""
+    return importlib.metadata.version("netchannels")
+
+
+def main(argv: list[str]) -> int:
+    """Start the program and wait for its end; the exit code is that of the program."""
+    path = argv[-1].removeprefix("unix:")
+    theirs, ours = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.setsid()
+        os.dup2(theirs, 0)
+        os.close(theirs)
+        os.close(ours)
+        return worker.main(argv)
+    os.close(theirs)
+    greeting = Greeting(version(), socket.gethostname(), pid)
+    os.write(1, f"{greeting.line()}\n".encode())
+    threading.Thread(target=_obey, args=(pid, ours), daemon=True).start()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _signal(-pid, signal.SIGKILL)  # what it has started itself would keep the connection
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os._exit(code if code >= 0 else ENDS - code)  # a thread still reads
+
+
+def _obey(pid: int, orders: int) -> None:
+    """Do what comes in; `orders` stays open, for its end would end the program at once."""
+    with contextlib.suppress(BrokenPipeError):  # it has ended already
+        _write(orders, sys.stdin.buffer.readline())
+    if not sys.stdin.buffer.readline():
+        _signal(pid, signal.SIGTERM)
+        time.sleep(GRACE / 2)
+    _signal(pid, signal.SIGKILL)
+
+
+def _write(to: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(to, data) :]
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(-pid, number) if pid < 0 else os.kill(pid, number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
