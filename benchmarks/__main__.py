@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from . import commstime, network, observer, parked, selection
+from . import commstime, disturbed, network, observer, parked, selection
 from .measure import FULL, NORMAL, SMOKE, Effort
 from .report import Group, machine, write
 
@@ -20,12 +20,13 @@ GROUPS: dict[str, Callable[[Effort, Callable[[str], object]], Group]] = {
     "parked": parked.measure,
     "observer": observer.measure,
     "network": network.measure,
+    "disturbed": disturbed.measure,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
 ABOUT = """\
 csp and its peers side by side: CommsTime, selection, parked processes, what observing costs when
-nobody observes, and channels between programs.  Rounds of all candidates are interleaved and the best of each counts.  A
+nobody observes, channels between programs, and what strangers cost them.  Rounds of all candidates are interleaved and the best of each counts.  A
 figure that misses its goal is told and changes nothing else: the exit status is 0.
 
 Peers that are not installed are skipped, with the reason: `pip install -e '.[bench]'` brings

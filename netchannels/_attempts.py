@@ -59,6 +59,4 @@ class Attempts:
 
 
 def _failed(text: str, request: Request, traceback: str) -> csp.RequestFailed:
-    error = csp.RequestFailed(text, traceback=traceback)
-    error.history = request.history
-    return error
+    return csp.RequestFailed(text, traceback=traceback, history=request.history)

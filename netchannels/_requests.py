@@ -9,40 +9,51 @@ Invariants:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+
+
+class Asker(Protocol):
+    """Who waits for the answer to a request."""
+
+    def answered(self, request: Request, /) -> None:
+        """It is over: `data` has the reply, or `error` why there is none."""
+        ...
 
 
 class Request:
-    """One request, encoded; `answer(reply, error)` tells who waits for it."""
+    """One request: `value` is what was asked for, `data` its bytes, later those of the reply."""
 
     __slots__ = (
-        "alone", "answer", "attempts", "batch", "data", "history", "number", "over", "priority",
-        "timeout",
+        "alone", "asker", "attempts", "data", "error", "hand", "history", "number", "over",
+        "priority", "timeout", "value",
     )  # fmt: skip
 
     def __init__(
-        self,
-        data: bytes,
-        answer: Callable[[Any, Exception | None], object],
-        *,
-        timeout: float,
-        priority: float,
+        self, asker: Asker, value: Any, data: bytes, timeout: float, priority: float
     ) -> None:
+        self.asker: Asker = asker
+        self.value: Any = value
         self.data: bytes = data
-        self.answer: Callable[[Any, Exception | None], object] = answer
         self.timeout: float = timeout
         self.priority: float = priority
-        self.number: int = 0
+        self.number: int = 0  # its place in line
         self.attempts: int = 0
         self.history: tuple[str, ...] = ()
         self.alone: bool = False  # it may be what a program was lost with
         self.over: bool = False
-        self.batch: Any = None  # the one that it is in
+        self.error: Exception | None = None
+        self.hand: Any = None  # what it was sent with
+
+    def answer(self, data: bytes, error: Exception | None = None) -> None:
+        """It has its reply, or there will be none."""
+        if not self.over:
+            self.over = True
+            self.data, self.error = data, error
+            self.asker.answered(self)
 
 
 class Waiting:
-    """The requests that wait; those that were given up meanwhile are passed over."""
+    """The requests that wait in line; those that were given up meanwhile are passed over."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Request]] = []
@@ -52,16 +63,18 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._heap) - self._given_up
 
+    def number(self, request: Request) -> None:
+        """Give it its place in line."""
+        self._numbers += 1
+        request.number = self._numbers
+
     def add(self, request: Request) -> None:
         """It waits from now on, or again."""
-        if not request.number:
-            self._numbers += 1
-            request.number = self._numbers
-        request.batch = None
+        request.hand = None
         heapq.heappush(self._heap, (-request.priority, request.number, request))
 
-    def give_up(self, request: Request) -> None:
-        """Nobody wants it any more: it is over, and was waiting."""
+    def give_up(self) -> None:
+        """One of those that wait is over."""
         self._given_up += 1
 
     def first(self) -> Request | None:
@@ -76,10 +89,7 @@ class Waiting:
         """The first ones, of one time limit, or one that shall be alone."""
         taken: list[Request] = []
         size = 0
-        while len(taken) < most:
-            request = self.first()
-            if request is None:
-                break
+        while len(taken) < most and (request := self.first()) is not None:
             size += len(request.data)
             other = taken and (request.alone or request.timeout != taken[0].timeout)
             if other or (taken and size > most_bytes):

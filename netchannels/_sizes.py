@@ -7,10 +7,9 @@ Invariant: a batch never has more than the share of its program in what waits, s
 
 from __future__ import annotations
 
-SHORT = 0.010  # seconds that a batch should take
+SHORT = 0.050  # seconds that a batch should take
 MOST = 500  # requests in it,
 MOST_BYTES = 256 * 1024  # and bytes, unless it has one
-AHEAD = 3  # batches for each program that are taken in
 
 
 class Sizes:
@@ -22,28 +21,24 @@ class Sizes:
     >>> for _ in range(20):
     ...     sizes.measured(1, 0.001)
     >>> sizes.most(1000, 2), sizes.most(4, 2)
-    (10, 1)
+    (50, 1)
     """
 
     def __init__(self) -> None:
         self._seconds = 0.0  # that a request takes
-        self._size = 1
+        self.size = 1  # of a batch
 
     def measured(self, requests: int, seconds: float) -> None:
         """So many have taken so long together."""
         each = seconds / requests
         self._seconds += (each - self._seconds) * (0.3 if self._seconds else 1.0)
         fits = int(SHORT / self._seconds) if self._seconds > SHORT / MOST else MOST
-        self._size = max(1, min(fits, self._size * 2, MOST))
+        self.size = max(1, min(fits, self.size * 2, MOST))
 
     def most(self, waiting: int, programs: int) -> int:
         """How many of those that wait go together now."""
-        return max(1, min(self._size, waiting // max(2 * programs, 1)))
+        return max(1, min(self.size, -(-waiting // max(2 * programs, 1))))
 
     def most_bytes(self, largest: int) -> int:
         """How many bytes they have at most, unless it is one."""
         return min(MOST_BYTES, largest // 2)
-
-    def room(self, programs: int) -> int:
-        """How many may wait: what goes to the programs next, and not much more."""
-        return max(programs, 1) * AHEAD * self._size

@@ -26,10 +26,12 @@ from ._members import Batches, InHand, Member, Share, WorkerStatus
 from ._node import Node
 from ._serve import serve
 from ._status import PeerLeft, PeerLost
-from .placement._program import GRACE, Orders, Placement, Program, Site
+from .placement._program import Placement
+from .placement._site import GRACE, CannotStart, Orders, Program, Site
 
 START = 60.0  # seconds from the start of a program until it is free for work
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a program is started again
+STRUCK = "Timeout ("  # what the guard of a program writes when it ends it
 CANNOT_WORK = "exit code 2"  # how a program ends that would never be able to work
 
 LOG = logging.getLogger("netchannels")
@@ -160,7 +162,7 @@ class Staff:
                         pause, vain = FIRST_PAUSE, 0
                     else:
                         vain += 1
-                    if vain >= self._restarts or member.how == CANNOT_WORK:
+                    if vain >= self._restarts or member.hopeless or member.how == CANNOT_WORK:
                         LOG.error("%s is given up: %s", member.label, member.how)
                         return
                     LOG.warning(
@@ -187,8 +189,8 @@ class Staff:
         try:
             async with trio.open_nursery() as nursery:
                 over = nursery.cancel_scope.cancel
-                nursery.start_soon(self._program, slot.number, member, self._orders(name), over)
                 nursery.start_soon(self._end_after_its_link, member)
+                await nursery.start(self._program, slot.number, member, self._orders(name), over)
                 await self._sessions(member, calls)
                 calls.close()
                 with trio.move_on_after(GRACE):
@@ -204,11 +206,18 @@ class Staff:
         return member
 
     async def _program(
-        self, number: int, member: Member, orders: Orders, over: Callable[[], object]
+        self,
+        number: int,
+        member: Member,
+        orders: Orders,
+        over: Callable[[], object],
+        *,
+        task_status: trio.TaskStatus[None],
     ) -> None:
         def hear(stream: str, line: str) -> None:
             if stream == "stderr":
                 member.said.append(line)
+                member.overran = member.overran or line.startswith(STRUCK)
             self._hear(member, stream, line)
 
         async def run(*, task_status: trio.TaskStatus[Program]) -> None:
@@ -218,11 +227,15 @@ class Staff:
                 )
             except OSError as error:
                 member.how = f"it cannot be started: {error}"
+                member.hopeless = isinstance(error, CannotStart)
                 task_status.started(Program.none())
+            if member.overran:
+                member.how = f"it ran too long and held the interpreter ({member.how})"
             member.ended.set()
 
         async with trio.open_nursery() as nursery:
             member.program = await nursery.start(run)
+            task_status.started()
         if member.joined:  # what it has said last is still on its way
             with trio.move_on_after(GRACE):
                 await member.lost.wait()
@@ -274,11 +287,11 @@ class Staff:
                     if not work.requests:
                         member.joined = True
                         self._policy.joined(member)
-                        member.wake()
                     else:
                         member.closing = member.closing or outcome.reply.leaves
                         member.blameless = member.blameless or outcome.reply.leaves
                         self._policy.answered(member, work, outcome.reply)
+                    member.wake()
             if waiting.cancelled_caught:
                 member.blameless = True
                 member.kill()

@@ -61,6 +61,9 @@ def test_programs_without_extras(run):
         on_netchannels.bulk,
         lambda rounds: on_netchannels.calls(2, 0, rounds),
         lambda rounds: on_netchannels.calls(1, 4, rounds),
+        lambda rounds: on_netchannels.disturbed(rounds, workers=2, by=""),
+        lambda rounds: on_netchannels.disturbed(rounds, workers=1, by="noise"),
+        lambda rounds: on_netchannels.disturbed(rounds, workers=1, by="frozen"),
         lambda rounds: on_multiprocessing.managers(2, rounds),
         lambda rounds: on_multiprocessing.pool(2, rounds),
     ],
@@ -125,7 +128,8 @@ def test_parked_processes(kind):
     assert is_time(told["start"])
     assert is_time(told["finish"])
     assert not told["given_up"]
-    assert told["bytes"] is None or 0 < told["bytes"] < 1e6
+    # so few may find room in what others have freed
+    assert told["bytes"] is None or 0 <= told["bytes"] < 1e6
 
 
 def test_parked_processes_are_given_up_when_they_take_too_long():

@@ -69,6 +69,7 @@ GATE = [
     "netchannels._certificate",
     "netchannels._hello",
     "netchannels._handshake",
+    "netchannels._pace",
     "netchannels._entrance",
 ]
 CODEC = [f"netchannels.{name}" for name in ("_shape", "_codec", "_counters", "_status")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,16 @@ class Elsewhere:
         if self._process.returncode:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}")
         return [float(word) for word in out.split()]
+
+    def wait_ready(self) -> None:
+        """Wait until it has printed a line; RuntimeError if it ends instead."""
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            raise RuntimeError(f"{self._process.args!r} has ended")
+
+    def freeze(self) -> None:
+        """Let it stand still, where the system can do that."""
+        self._process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
         """End it, if it still runs."""

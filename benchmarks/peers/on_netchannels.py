@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import sys
@@ -162,6 +163,49 @@ def calls(workers: int, prefetch: int, rounds: int) -> float:
 
 
 @process
+async def call_some(calls: Sender[Call[int, int]], rounds: int) -> float:
+    """Keep the servers at work until so many calls were answered; the seconds of one of these."""
+    answered, started = 0, time.perf_counter()
+    with calls:
+        async for _ in calls.outcomes(itertools.count()):
+            answered += 1
+            if answered == rounds:
+                break
+    return (time.perf_counter() - started) / rounds
+
+
+def disturbed(rounds: int, *, workers: int, by: str) -> float:
+    """The seconds of a call to so many programs that wait 5 ms each, while somebody misbehaves.
+
+    `by` is a stranger of `troublemaker`, or "frozen": one worker more, which stands still.
+    """
+
+    async def main() -> float:
+        pause = Channel(Call[int, int], name="pause")
+        frozen = by == "frozen"
+        with ExitStack() as stack:
+            async with _home(workers + frozen, "pause", 0) as (node, programs):
+                node.share("values", pause.receiver())
+                calls = pause.sender()
+                await _beside(get_ready(calls.clone(), workers + frozen))
+                if frozen:
+                    programs[-1].freeze()
+                elif by:
+                    trouble = stack.enter_context(elsewhere("troublemaker", by, node.address))
+                    await trio.to_thread.run_sync(trouble.wait_ready)
+                return await _beside(call_some(calls, rounds))
+
+    return csp.run(main)
+
+
+@process
+async def get_ready(calls: Sender[Call[int, int]], workers: int) -> None:
+    """All programs have answered a call."""
+    with calls:
+        await _ready(calls, workers)
+
+
+@process
 async def take_some(values: Receiver[bytes], count: int) -> None:
     """Take so many values."""
     for _ in range(count):
@@ -211,6 +255,17 @@ async def serve(calls: Receiver[Call[int, int]]) -> None:
     await calls.serve(answer)
 
 
+@process
+async def pause(calls: Receiver[Call[int, int]]) -> None:
+    """Answer after 5 ms; the first answer, to a negative number, takes a while."""
+
+    async def answer(number: int) -> int:
+        await trio.sleep(0.5 if number < 0 else 0.005)
+        return number
+
+    await calls.serve(answer)
+
+
 async def main(address: str, word: str, number: str) -> None:
     """Connect, and do what the word says."""
     secret = os.environ[SECRET]
@@ -219,6 +274,7 @@ async def main(address: str, word: str, number: str) -> None:
         "count": (int, count),
         "read": (bytes, read),
         "serve": (Call[int, int], serve),
+        "pause": (Call[int, int], pause),
     }
     async with netchannels.connect(address, secret=secret, plain=True) as node:
         if word == "send":

@@ -24,7 +24,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from .. import worker
-from ._program import GRACE
+from ._site import GRACE
 
 MARK = "\x1enetchannels "  # before the line that says who this is
 ENDS = 128  # exit code of a program that a signal has ended: this and its number, as of a shell

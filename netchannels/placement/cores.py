@@ -17,7 +17,8 @@ from typing import Any, cast
 
 import trio
 
-from ._program import GRACE, Hear, Orders, Placement, Program, Site, how_it_ended
+from ._program import Placement
+from ._site import GRACE, Hear, Orders, Program, Site, how_it_ended
 
 LONGEST_LINE = 64 * 1024  # bytes; what is longer is heard in parts
 CAN_HAVE_SOCKETS = hasattr(socket, "AF_UNIX") and sys.platform != "win32"

@@ -31,7 +31,8 @@ from urllib.parse import urlsplit
 import trio
 
 from .._address import Address
-from ._program import GRACE, CannotStart, Hear, Orders, Placement, Program, Site, how_it_ended
+from ._program import Placement
+from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
 
 CALLS = 64  # calls of the Dask client at one time; each waits in a thread
 LOG = logging.getLogger("netchannels")
@@ -46,9 +47,9 @@ class DaskCluster(Placement):
     be installed where the Dask workers run.  `listen` is "HOST:PORT": where this program is
     reached from there, port 0 takes a free one; it may be left out if the cluster is on this machine.
 
-    Raises TypeError if `client` is no such client, ValueError for an `n` less than 1 and for a
-    `listen` that cannot be an address to connect to.  Opening it raises ValueError if the cluster is on another
-    machine and `listen` is missing, or if `n` is missing and no Dask worker is there.
+    Raises TypeError if `client` is no such client, ValueError for an `n` less than 1 or no Dask
+    worker to count, for a `listen` that others cannot connect to, and for a cluster on another
+    machine without `listen`.
 
     >>> from typing import Any
     >>> async def main(client: Any) -> None:  # client = distributed.Client("tcp://10.0.0.1:8786")
@@ -72,7 +73,18 @@ class DaskCluster(Placement):
                     f"listen={listen!r}: say the address by which the Dask workers reach this "
                     f'machine, listen="HOST:0"'
                 )
+        elif not _is_here(client.scheduler.address):
+            raise ValueError(
+                f"the Dask cluster is on another machine ({client.scheduler.address}): say where "
+                f'its workers reach this program, DaskCluster(client, listen="HOST:0")'
+            )
         self._client, self._n, self._listen = client, n, listen
+        self.size: int = sum(client.nthreads().values()) if n is None else n
+        if self.size < 1:
+            raise ValueError(
+                "no Dask worker is there yet: wait for them (client.wait_for_workers(1)), or say "
+                "how many programs you want, DaskCluster(client, 4)"
+            )
 
     def __repr__(self) -> str:
         n = "" if self._n is None else f", {self._n}"
@@ -81,27 +93,13 @@ class DaskCluster(Placement):
 
     def open(self) -> AbstractAsyncContextManager[Site]:
         """Listen to the events of its programs, until the end of the block."""
-        return _opened(self._client, self._n, self._listen)
+        return _opened(self._client, self.size, self._listen)
 
 
 @asynccontextmanager
-async def _opened(client: Any, n: int | None, listen: str | None) -> AsyncIterator[Site]:
-    is_here = _is_here(client.scheduler.address)
-    if listen is None and not is_here:
-        raise ValueError(
-            f"the Dask cluster is on another machine ({client.scheduler.address}): say where its "
-            f'workers reach this program, DaskCluster(client, listen="HOST:0")'
-        )
-    if n is None:
-        threads: dict[str, int] = await trio.to_thread.run_sync(client.nthreads)
-        n = sum(threads.values())
-    if n < 1:
-        raise ValueError(
-            "no Dask worker is there yet: wait for them (client.wait_for_workers(1)), or say how "
-            "many programs you want, DaskCluster(client, 4)"
-        )
+async def _opened(client: Any, size: int, listen: str | None) -> AsyncIterator[Site]:
     async with trio.open_nursery() as nursery:
-        cluster = _Cluster(client, n, listen or "127.0.0.1:0", nursery, keeps_path=listen is None)
+        cluster = _Cluster(client, size, listen or "127.0.0.1:0", nursery, keeps_path=listen is None)
         client.subscribe_topic(cluster.topic, cluster.put)
         nursery.start_soon(cluster.deliver)
         try:

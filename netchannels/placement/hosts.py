@@ -22,7 +22,8 @@ from typing import Any, cast
 
 import trio
 
-from ._program import GRACE, CannotStart, Hear, Orders, Placement, Program, Site, how_it_ended
+from ._program import Placement
+from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
 from ._there import ENDS, Greeting, version
 from .cores import hear_lines, local_process
 
@@ -31,15 +32,19 @@ AT_ONCE = 4  # connections to one host that are being made; sshd drops them from
 OF_SSH = 255  # exit code of ssh itself
 NO_COMMAND = 127  # exit code of a shell
 
-OPTIONS = (
-    "-T -a -x "  # no terminal, no agent, no X11 for them
-    "-o BatchMode=yes "  # nobody is there to answer
-    "-o ExitOnForwardFailure=yes "
-    "-o ControlMaster=no -o ControlPath=none "  # a shared connection would outlive its program
-    "-o PermitLocalCommand=no -o RemoteCommand=none "
-    "-o ConnectTimeout=15 -o ServerAliveInterval=5 -o ServerAliveCountMax=2 "
-    "-o LogLevel=ERROR"
-).split()
+SETTINGS = (
+    "BatchMode=yes",  # nobody is there to answer
+    "ExitOnForwardFailure=yes",
+    "ControlMaster=no",  # a shared connection would outlive its program
+    "ControlPath=none",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "ConnectTimeout=15",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=2",
+    "LogLevel=ERROR",
+)
+OPTIONS = ("-T", "-a", "-x", *(f"-o{setting}" for setting in SETTINGS))  # no terminal, agent, X11
 
 
 class Hosts(Placement):
