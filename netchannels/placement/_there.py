@@ -13,55 +13,16 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import json
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
 
 from .. import worker
+from ._greeting import ENDS, Greeting, version
 from ._site import GRACE
-
-MARK = "\x1enetchannels "  # before the line that says who this is
-ENDS = 128  # exit code of a program that a signal has ended: this and its number, as of a shell
-
-
-@dataclass(frozen=True)
-class Greeting:
-    """Who is there: `version` of netchannels, `host` as it calls itself, `pid` of the program.
-
-    >>> Greeting.parse(Greeting("1.0", "ant", 7).line())
-    Greeting(version='1.0', host='ant', pid=7)
-    >>> Greeting.parse("Welcome to ant!")
-    """
-
-    version: str
-    host: str
-    pid: int
-
-    def line(self) -> str:
-        """One line, without its end."""
-        return MARK + json.dumps(asdict(self))
-
-    @classmethod
-    def parse(cls, line: str) -> Greeting | None:
-        """The greeting in a line; None if it is another one, of a login script perhaps."""
-        mark, _, text = line.rpartition(MARK)
-        if mark or not line.startswith(MARK):
-            return None
-        try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError):
-            return None
-
-
-def version() -> str:
-    """That of netchannels here."""
-    return importlib.metadata.version("netchannels")
 
 
 def main(argv: list[str]) -> int:

@@ -99,7 +99,9 @@ class DaskCluster(Placement):
 @asynccontextmanager
 async def _opened(client: Any, size: int, listen: str | None) -> AsyncIterator[Site]:
     async with trio.open_nursery() as nursery:
-        cluster = _Cluster(client, size, listen or "127.0.0.1:0", nursery, keeps_path=listen is None)
+        cluster = _Cluster(
+            client, size, listen or "127.0.0.1:0", nursery, keeps_path=listen is None
+        )
         client.subscribe_topic(cluster.topic, cluster.put)
         nursery.start_soon(cluster.deliver)
         try:
@@ -157,6 +159,7 @@ class _Cluster(Site):
             if program.future is not None and not program.over.is_set():
                 with trio.CancelScope(shield=True):
                     await self._end(ticket, program, gently=True)
+            program.forget()
             del self._programs[ticket]
 
     def _submit(self, program: _There, orders: Orders, address: str, ticket: str) -> None:
@@ -277,6 +280,11 @@ class _There(Program):
             self.how = how
             self.over.set()
             self.news.set()
+
+    def forget(self) -> None:
+        """Dask may forget its task."""
+        if self.future is not None:
+            self.future.release()
 
     def heard(self, kind: str, what: Any) -> None:
         """An event."""

@@ -22,9 +22,9 @@ from typing import Any, cast
 
 import trio
 
+from ._greeting import ENDS, Greeting, version
 from ._program import Placement
 from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
-from ._there import ENDS, Greeting, version
 from .cores import hear_lines, local_process
 
 START = 60.0  # seconds from the start of ssh until Python runs on the host
