@@ -8,6 +8,10 @@ Reading order, which is the order of imports:
     _nesting  _shape  _fingerprint  _codec  _passage             what gets in
     _counters  _ports  _link                                     what hangs on a link
     _status  _news  _shared  _lookup  _inside  _node  _serve     a node
+    placement (_site  _target  _said  _placed  _program)         programs elsewhere
+    _batches  _work  worker                                      what they do
+    _requests  _asking  _attempts  _rate  _sizes                 requests
+    _members  _staff  _progress  _pool  _map_reduce              pools
 
 DEVELOPING.md says what each of them is about.
 """
@@ -25,6 +29,7 @@ from ._errors import NetworkError as NetworkError
 from ._errors import ProtocolError as ProtocolError
 from ._errors import SecretError as SecretError
 from ._errors import TypeRefused as TypeRefused
+from ._map_reduce import map_reduce as map_reduce
 from ._members import WorkerStatus as WorkerStatus
 from ._node import Node as Node
 from ._pool import Pool as Pool

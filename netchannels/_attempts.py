@@ -41,7 +41,7 @@ class Attempts:
         """Seconds after so many attempts."""
         if callable(self.backoff):
             return self.backoff(attempt)
-        return self.backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
+        return float(self.backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
 
     def after(self, request: Request, failure: Failure) -> float | Exception:
         """What follows a failed attempt: a pause before the next, or the error for who waits."""

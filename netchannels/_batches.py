@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import csp
 
+MUCH = 1024 * 1024  # bytes of replies after which no further request of a batch is begun
+AROUND = MUCH + 64 * 1024  # bytes that travel with the longest request or reply
 RAISED, OVERRAN = "raised", "overran"
 
 
@@ -49,3 +51,12 @@ class Answers:
 
 
 Batches = csp.Call[Batch, Answers]
+
+
+def too_long(what: str, length: int, largest: int) -> str:
+    """What is wrong with a request or a reply.
+
+    >>> too_long("reply", 2000, 1000)
+    'a reply of 2,000 bytes, 1,000 at most: say `pool(..., largest=...)`'
+    """
+    return f"a {what} of {length:,} bytes, {largest:,} at most: say `pool(..., largest=...)`"

@@ -60,6 +60,7 @@ class InHand:
     def __init__(self, requests: list[Request], member: Member) -> None:
         self.member: Member = member
         self.requests: list[Request] = requests
+        self._wanted = len(requests)
         self.batch: Batch = (
             Batch([request.data for request in requests], requests[0].timeout)
             if requests
@@ -69,8 +70,9 @@ class InHand:
             request.hand = self
 
     def give_up(self) -> None:
-        """Nobody waits for one of them; if it is the only one it need not go on."""
-        if len(self.requests) == 1:
+        """Nobody waits for one of them; once nobody waits for any, the work need not go on."""
+        self._wanted -= 1
+        if not self._wanted:
             self.member.session.cancel()
 
 
@@ -102,12 +104,13 @@ class Member:
 
     async def wait_for_news(self) -> None:
         """Wait until `wake`."""
+        news = self._news = trio.Event()
         self.waits = True
         try:
-            await self._news.wait()
+            await news.wait()
         finally:
-            self.waits = False
-            self._news = trio.Event()
+            if self._news is news:  # else the next session waits already
+                self.waits = False
 
     def retire(self) -> None:
         """It gets no more work, and leaves when it has done what it has."""

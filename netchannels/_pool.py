@@ -22,8 +22,8 @@ from csp.lowlevel import current_kernel
 
 from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
-from ._batches import Answers, Failure
-from ._codec import DecodeFailed, codec
+from ._batches import AROUND, MUCH, Answers, Failure, too_long
+from ._codec import DecodeFailed, EncodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
 from ._rate import Rate
 from ._requests import Request, Waiting
@@ -37,8 +37,7 @@ from .placement._target import Target, types_of
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-LARGEST = 64 * 1024 * 1024  # bytes of a request or reply, with what is around it
-MARGIN = 1024
+LARGEST = 62 * 1024 * 1024  # bytes of a request or reply
 
 
 class PoolFailed(RuntimeError):
@@ -90,7 +89,7 @@ class Pool(Generic[Q, A]):
     # --- its block -------------------------------------------------------------------------
 
     async def __aenter__(self) -> Pool[Q, A]:
-        self._opened = opened(self._placement, secret=self._secret, largest=self._largest)
+        self._opened = opened(self._placement, secret=self._secret, largest=self._largest + AROUND)
         site, node = await self._opened.__aenter__()
         self._nursery = node._inside.nursery
         self._staff = Staff(
@@ -149,7 +148,7 @@ class Pool(Generic[Q, A]):
         """
         self._check_open()
         one = One()
-        data = self._codecs[0].encode(request)
+        data = self._encoded(request)
         asked = Request(one, request, data, self._limit(timeout), priority)
         kernel = current_kernel()
         await kernel.cancel_point()
@@ -187,7 +186,7 @@ class Pool(Generic[Q, A]):
         before are read.  Raises TypeError for what is no iterable.
         """
         source = self._source(requests, ordered, timeout, priority)
-        return Replies(source, self._codecs[1], self._bar(requests, progress))
+        return Replies[A](source, self._codecs[1], self._bar(requests, progress))
 
     def outcomes(
         self,
@@ -203,7 +202,7 @@ class Pool(Generic[Q, A]):
         Goes on when a request fails.  Otherwise as `map`.
         """
         source = self._source(requests, False, timeout, priority)
-        return Outcomes(source, self._codecs[1], self._bar(requests, progress))
+        return Outcomes[Q, A](source, self._codecs[1], self._bar(requests, progress))
 
     def _bar(self, requests: Any, progress: bool) -> Shown | None:
         if not progress:
@@ -234,6 +233,12 @@ class Pool(Generic[Q, A]):
         if not self._is_open:
             raise RuntimeError("a pool is used inside of its `async with` block")
 
+    def _encoded(self, request: Any) -> bytes:
+        data = self._codecs[0].encode(request)
+        if len(data) > self._largest:
+            raise EncodeFailed(too_long("request", len(data), self._largest))
+        return data
+
     def _limit(self, timeout: float | None) -> float:
         """As a batch has it: 0 for none."""
         timeout = self._timeout if timeout is None else timeout
@@ -250,7 +255,7 @@ class Pool(Generic[Q, A]):
         return Source(
             self,
             cast(Any, requests),
-            self._codecs[0].encode,
+            self._encoded,
             ordered=ordered,
             timeout=self._limit(timeout),
             priority=priority,
@@ -318,8 +323,8 @@ class Pool(Generic[Q, A]):
         members = [other for other in self._staff.members.values() if other.joined]
         waiting = len(self._waiting) + sum(source.waiting() for source in self._sources)
         if member.in_hand:  # others that have nothing come first, and full batches are better
-            idle = sum(not other.in_hand for other in members)
-            if waiting < max(sizes.size, idle + 1):
+            idle = sum(not other.in_hand for other in self._staff.members.values())
+            if not sizes.are_short or waiting < max(sizes.size, idle + 1):
                 return None
         if waiting <= 0:
             return None
@@ -328,7 +333,7 @@ class Pool(Generic[Q, A]):
             self._wait_for_the_rate()
             return None
         most = min(sizes.most(waiting, len(members)), allowed)
-        most_bytes = sizes.most_bytes(self._largest)
+        most_bytes = MUCH // 4
         requests: list[Request] = []
         while not requests:
             source = self._next_source()
@@ -501,7 +506,7 @@ def pool(
     * `restarts`: after how many programs in a row that ended before they were free for work their
       place is given up.  Others are started again after 0.1 s, doubled up to 30 s.
     * `rate`: how many requests may begin in a second.
-    * `largest`: the longest request or reply in bytes, at most 64 MiB.
+    * `largest`: the longest request or reply in bytes, at most 62 MiB.
 
     The end of the block ends all programs, in any case; what they write arrives here, line by line and
     labelled, and what they log is logged here.  A worker that is killed loses and doubles nothing: each
@@ -519,6 +524,8 @@ def pool(
     """
     if not isinstance(cast(object, restarts), int) or restarts < 1:
         raise ValueError(f"restarts is 1 or more, not {restarts!r}")
+    if not 0 < largest <= LARGEST:
+        raise ValueError(f"largest is from 1 to {LARGEST:,} bytes, not {largest!r}")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
     return Pool[Any, Any](

@@ -8,8 +8,7 @@ Invariant: a batch never has more than the share of its program in what waits, s
 from __future__ import annotations
 
 SHORT = 0.050  # seconds that a batch should take
-MOST = 500  # requests in it,
-MOST_BYTES = 256 * 1024  # and bytes, unless it has one
+MOST = 500  # requests in it
 
 
 class Sizes:
@@ -35,10 +34,11 @@ class Sizes:
         fits = int(SHORT / self._seconds) if self._seconds > SHORT / MOST else MOST
         self.size = max(1, min(fits, self.size * 2, MOST))
 
+    @property
+    def are_short(self) -> bool:
+        """True if a request takes so little time that it may wait for the one before it."""
+        return 0 < self._seconds < SHORT
+
     def most(self, waiting: int, programs: int) -> int:
         """How many of those that wait go together now."""
         return max(1, min(self.size, -(-waiting // max(2 * programs, 1))))
-
-    def most_bytes(self, largest: int) -> int:
-        """How many bytes they have at most, unless it is one."""
-        return min(MOST_BYTES, largest // 2)

@@ -11,7 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -302,7 +302,7 @@ class Staff:
 @asynccontextmanager
 async def opened(
     placement: Placement, *, secret: str, largest: int
-) -> AsyncIterator[tuple[Site, Node]]:
+) -> AsyncGenerator[tuple[Site, Node]]:
     """A placement in use, and the node to which its programs connect."""
     async with placement.open() as site:
         async with serve(

@@ -20,13 +20,12 @@ import trio
 
 import csp
 
-from ._batches import OVERRAN, RAISED, Answers, Batch, Batches, Failure
+from ._batches import MUCH, OVERRAN, RAISED, Answers, Batch, Batches, Failure, too_long
 from ._codec import Codec
 
 SILENT = 60.0  # seconds for which a request without a time limit may keep the program silent
 RENEWED = 10.0  # seconds after which that is said again, while the loop runs
-LONG = 0.05  # seconds after which no further request of a batch is begun,
-MUCH = 1024 * 1024  # and bytes of replies
+LONG = 0.1  # seconds after which no further request of a batch is begun
 LATE = 1.0  # seconds that the loop gets to see an overrun, before the guard ends the program
 
 
@@ -201,13 +200,7 @@ class _Run:
     def done(self, reply: bytes) -> None:
         """The request that runs has a reply."""
         if len(reply) > self._largest:
-            self.failed(
-                Failure(
-                    RAISED,
-                    f"a reply of {len(reply):,} bytes, {self._largest:,} at most: "
-                    f"say `pool(..., largest=...)`",
-                )
-            )
+            self.failed(Failure(RAISED, too_long("reply", len(reply), self._largest)))
         else:
             self._add(reply, None)
 

@@ -27,7 +27,7 @@ import trio
 
 import csp
 
-from ._batches import Batches
+from ._batches import AROUND, Batches
 from ._codec import codec
 from ._errors import NetworkError, TypeRefused
 from ._node import Node
@@ -86,7 +86,7 @@ async def _work(orders: Orders, address: str, function: Callable[..., Any], guar
     left = True
     with trio.move_on_after(START) as patience:
         async for node in connect(
-            address, secret=orders.secret, label=orders.label, largest=orders.largest
+            address, secret=orders.secret, label=orders.label, largest=orders.largest + AROUND
         ):
             patience.deadline = math.inf
             async with node:
@@ -112,7 +112,7 @@ async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guar
         function,
         (request, reply),
         is_async=is_async(function),
-        largest=orders.largest - MARGIN,
+        largest=orders.largest,
         busy=node.busy,
         guard=guard,
     )
@@ -123,9 +123,6 @@ async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guar
             await work.serve(batches)
         nursery.cancel_scope.cancel()
     return not work.leaves
-
-
-MARGIN = 1024  # bytes around a value
 
 
 async def _leave_when_asked(enough: csp.Flag) -> None:

@@ -10,8 +10,9 @@ import inspect
 import secrets
 import sys
 import traceback
+import types
 import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -32,7 +33,7 @@ from ._target import Target
 T = TypeVar("T")
 
 LAST_WORDS = 0.5  # seconds in which what a program has sent last arrives
-LARGEST = 64 * 1024 * 1024  # bytes of the arguments, and of the value
+LARGEST = 62 * 1024 * 1024  # bytes of the arguments, and of the value
 
 
 class ProgramLost(NetworkError):
@@ -57,13 +58,13 @@ def arguments_type(function: Callable[..., Any]) -> Any:
 
     Raises TypeRefused for a parameter without an annotation, and for `*args` and `**kwargs`.
 
-    >>> async def worker(tasks: csp.Receiver[int], limit: float) -> None: ...
+    >>> async def worker(jobs: csp.Receiver[int], limit: float) -> None: ...
     >>> arguments_type(worker)
     tuple[csp.Receiver[int], float]
     """
     plain = inspect.unwrap(function)
     hints = typing.get_type_hints(plain, include_extras=True)
-    kinds: list[Any] = []
+    kinds: Any = ()
     for name, parameter in inspect.signature(plain).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeRefused(
@@ -74,8 +75,8 @@ def arguments_type(function: Callable[..., Any]) -> Any:
             raise TypeRefused(
                 f"`{plain.__name__}` does not say the type of `{name}`, by which it travels: annotate it"
             )
-        kinds.append(hints[name])
-    return tuple[*kinds] if kinds else tuple[()]
+        kinds += (hints[name],)
+    return types.GenericAlias(tuple, kinds)
 
 
 def value_type(function: Callable[..., Any]) -> Any:
@@ -111,7 +112,7 @@ class _Elsewhere:
         codec(self._value)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncGenerator[None]:
         """Around all copies: the placement, and the node to which the programs connect."""
         async with self._open_site() as site:
             async with serve(

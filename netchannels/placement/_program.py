@@ -35,7 +35,7 @@ class Placement(ABC):
         """
 
     def __mul__(self, process: csp.Process[T], /) -> csp.Process[list[T]]:
-        """`Cores(4) * worker(tasks.receiver(), results.sender())`: copies in programs of their own.
+        """`Cores(4) * worker(jobs.receiver(), results.sender())`: copies in programs of their own.
 
         A process for `Par` like any other: its value is the list of the values of the copies.
         The first copy takes the ends that the process was given, the others get clones; arguments

@@ -34,6 +34,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import trio
 
@@ -73,8 +74,9 @@ class Orders:
     def parse(cls, line: str) -> Orders:
         """The orders in a line; raises ValueError, which does not show it, if there are none."""
         try:
-            fields = json.loads(line)
-            return cls(**{**fields, "path": tuple(fields["path"])})
+            fields: dict[str, Any] = json.loads(line)
+            fields["path"] = tuple(fields["path"])
+            return cls(**fields)
         except (ValueError, TypeError, KeyError):
             raise ValueError("no orders came: this program is started by a pool") from None
 

@@ -14,6 +14,7 @@ import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from typing import Any, cast
 
 from .._errors import TypeRefused
@@ -71,11 +72,19 @@ class Target:
     def load(self) -> Callable[..., Any]:
         """Import it, in the other program.  Raises ImportError, and what the module raises."""
         name, _, qualname = self.name.partition(":")
-        module = _load_file(name, self.file) if self.file else importlib.import_module(name)
+        module = self._script(name) if self.file else importlib.import_module(name)
         found = _look_up(module, qualname)
         if found is None:
             raise ImportError(f"{name} ({module.__file__}) has no `{qualname}`")
         return cast("Callable[..., Any]", found)
+
+    def _script(self, name: str) -> Any:
+        """The script, imported once."""
+        known = sys.modules.get(name)
+        file = getattr(known, "__file__", None)
+        if file is not None and os.path.abspath(file) == self.file:
+            return known
+        return _load_file(name, self.file)
 
 
 def _module_of(module: str, qualname: str) -> tuple[str, str]:
@@ -85,14 +94,23 @@ def _module_of(module: str, qualname: str) -> tuple[str, str]:
     file: str | None = getattr(loaded, "__file__", None)
     if module == "__main__" and spec is not None:  # python -m package.module
         return cast(str, spec.name), ""
-    if module == "__main__" or not all(part.isidentifier() for part in module.split(".")):
-        if file is None or not os.path.isfile(file):
-            raise TypeError(
-                f"`{qualname}` was typed in at a prompt, where no other program can import it: "
-                f"put it into a file"
-            )
-        return os.path.splitext(os.path.basename(file))[0], os.path.abspath(file)
-    return module, ""
+    if module != "__main__" and _is_found(module, file):
+        return module, ""
+    if file is None or not os.path.isfile(file):
+        raise TypeError(
+            f"`{qualname}` was typed in at a prompt, where no other program can import it: "
+            f"put it into a file"
+        )
+    stem = os.path.splitext(os.path.basename(file))[0]
+    return module if module.isidentifier() and module != "__main__" else stem, os.path.abspath(file)
+
+
+def _is_found(module: str, file: str | None) -> bool:
+    """True if `sys.path` leads to the module, not to another one of that name."""
+    if "." in module or file is None:
+        return file is not None or module in sys.builtin_module_names
+    spec = PathFinder.find_spec(module)
+    return spec is not None and spec.origin is not None and os.path.samefile(spec.origin, file)
 
 
 def _load_file(name: str, file: str) -> Any:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
@@ -55,7 +55,7 @@ def _cores() -> int:
 
 
 @asynccontextmanager
-async def _opened(size: int) -> AsyncIterator[Site]:
+async def _opened(size: int) -> AsyncGenerator[Site]:
     if not CAN_HAVE_SOCKETS:
         yield _Here("127.0.0.1:0", size)
         return

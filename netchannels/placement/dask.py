@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any, cast
@@ -97,7 +97,7 @@ class DaskCluster(Placement):
 
 
 @asynccontextmanager
-async def _opened(client: Any, size: int, listen: str | None) -> AsyncIterator[Site]:
+async def _opened(client: Any, size: int, listen: str | None) -> AsyncGenerator[Site]:
     async with trio.open_nursery() as nursery:
         cluster = _Cluster(
             client, size, listen or "127.0.0.1:0", nursery, keeps_path=listen is None

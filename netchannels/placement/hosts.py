@@ -15,7 +15,7 @@ import secrets
 import shlex
 import shutil
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -101,7 +101,7 @@ class Hosts(Placement):
 @asynccontextmanager
 async def _opened(
     hosts: list[str], size: int, python: str, ssh: tuple[str, ...]
-) -> AsyncIterator[Site]:
+) -> AsyncGenerator[Site]:
     if shutil.which(ssh[0]) is None:
         raise CannotStart(
             f"there is no command `{ssh[0]}` here: install the OpenSSH client "

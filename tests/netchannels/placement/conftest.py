@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import secrets
@@ -27,11 +28,13 @@ class Sshd:
 
     def __init__(self, directory: Path, sshd: str) -> None:
         self.directory = directory
-        for name in ("host_key", "other_host_key", "key", "other_key"):
+        for name in ("host_key", "other_host_key", "key", "other_key", "bound_key"):
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / name], check=True
             )
-        shutil.copy(directory / "key.pub", directory / "authorized_keys")
+        (directory / "authorized_keys").write_text(
+            f"{(directory / 'key.pub').read_text()}restrict {(directory / 'bound_key.pub').read_text()}"
+        )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -148,6 +151,7 @@ class Traces:
         self.temporary = directory / "tmp"
         self.temporary.mkdir()
         self.sockets: set[str] = set()
+        self.ports: set[int] = set()
 
     def programs(self) -> list[str]:
         """The command lines in which its functions stand, of this and of other machines' ends."""
@@ -156,13 +160,15 @@ class Traces:
         ).stdout.splitlines()
         ours = [line for line in listed if f"{self.script.stem}:" in line]
         self.sockets |= set(re.findall(r"unix:(\S+)", "\n".join(ours)))
+        self.ports |= {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", "\n".join(ours))}
         return ours
 
     def left(self) -> list[str]:
         """All that is left behind."""
         sockets = [path for path in self.sockets if os.path.lexists(path)]
+        ports = [f"port {port}" for port in self.ports if _answers(port)]
         directories = [str(path) for path in self.temporary.glob("netchannels-*")]
-        return self.programs() + sockets + directories
+        return self.programs() + sockets + ports + directories
 
     def vanish(self) -> None:
         """Wait until nothing is left."""
@@ -170,6 +176,11 @@ class Traces:
         while (left := self.left()) and time.monotonic() < patience:
             time.sleep(0.05)
         assert not left
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as dialling:
+        return dialling.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -181,11 +192,8 @@ def traces(tmp_path: Path) -> Traces:
 @pytest.fixture
 def run_places(start: Callable[..., Any], traces: Traces) -> Callable[..., Any]:
     """`run_places(wanted, scenario)` starts a program; see `places.py`."""
-    import json
-
-    def run(wanted: dict[str, Any], scenario: str) -> Any:
-        return start(
-            str(traces.script), json.dumps(wanted), scenario, TMPDIR=str(traces.temporary)
-        )
+    def run(wanted: dict[str, Any], scenario: str, **environment: str) -> Any:
+        environment["TMPDIR"] = str(traces.temporary)
+        return start(str(traces.script), json.dumps(wanted), scenario, **environment)
 
     return run

@@ -6,6 +6,7 @@ their own, by which they know its programs from all others of the machine.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -82,6 +83,12 @@ async def results(place: Placement) -> None:
         say("hosts", sorted({each.host for each in pool.statistics()}))
 
 
+async def some_results(place: Placement) -> None:
+    """A few values."""
+    async with netchannels.pool(square, workers=place) as pool:
+        say("values", [n async for n in pool.map(range(4))])
+
+
 async def failures(place: Placement) -> None:
     """A program that is killed, a request that kills all, one that runs for too long."""
     async with netchannels.pool(die, workers=place) as pool:
@@ -148,9 +155,11 @@ async def at_work(place: Placement) -> AsyncIterator[None]:
 
 
 async def refused(place: Placement) -> None:
-    """Nothing can be started."""
+    """Nothing can be started; `FUNCTION` is "module:name" of what would run."""
+    module, _, name = os.environ.get("FUNCTION", f"{__name__}:square").partition(":")
+    function = getattr(importlib.import_module(module), name)
     try:
-        async with netchannels.pool(square, workers=place) as pool:
+        async with netchannels.pool(function, workers=place) as pool:
             await pool.call(1)
     except Exception as error:
         while isinstance(error, ExceptionGroup):
@@ -159,7 +168,7 @@ async def refused(place: Placement) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Placement], Any]] = {
-    each.__name__: each for each in (results, failures, copies, ending, forever, refused)
+    each.__name__: each for each in (results, some_results, failures, copies, ending, forever, refused)
 }
 
 
