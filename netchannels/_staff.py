@@ -221,6 +221,7 @@ class Staff:
             self._hear(member, stream, line)
 
         async def run(*, task_status: trio.TaskStatus[Program]) -> None:
+            member.how = "its link is lost"  # for it may be ended before it has ended
             try:
                 member.how = await self._site.run(
                     number, orders, self._node.address, hear, task_status=task_status

@@ -7,7 +7,7 @@ and kills it soon after.
 
 Invariants:
 * the program ends with this one, and with the connection, also if it stands still or holds the GIL.
-* the socket that ssh has made for it is removed when it has ended.
+* what the program has started itself ends with it: it would keep the connection.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from ._site import GRACE
 
 def main(argv: list[str]) -> int:
     """Start the program and wait for its end; the exit code is that of the program."""
-    path = argv[-1].removeprefix("unix:")
     theirs, ours = os.pipe()
     pid = os.fork()
     if not pid:
@@ -41,9 +40,7 @@ def main(argv: list[str]) -> int:
     os.write(1, f"{greeting.line()}\n".encode())
     threading.Thread(target=_obey, args=(pid, ours), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    _signal(-pid, signal.SIGKILL)  # what it has started itself would keep the connection
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    _signal(-pid, signal.SIGKILL)
     os._exit(code if code >= 0 else ENDS - code)  # a thread still reads
 
 

@@ -204,21 +204,28 @@ class _Cluster(Site):
         """End it; a Dask worker that does not answer has ended, and its programs with it."""
         if program.started:
             with trio.move_on_after(GRACE):
-                await self._end_on(ticket, [program.worker], gently=gently)
-                await program.over.wait()
+                if await self._end_on(program.worker, ticket, gently=gently):
+                    await program.over.wait()
         if not program.over.is_set():
             program.end("lost with its Dask worker")
             with trio.move_on_after(GRACE):
-                await self._end_on(ticket, None, gently=False)
+                await self._end_on("", ticket, gently=False)
             with trio.move_on_after(GRACE):
                 await self._cancel(program.future)
 
-    async def _end_on(self, ticket: str, workers: list[str] | None, *, gently: bool) -> None:
-        run = functools.partial(self._client.run, workers=workers, on_error="ignore")
+    async def _end_on(self, worker: str, ticket: str, *, gently: bool) -> bool:
+        """End it on one Dask worker, or if "" on all; false if that has ended itself."""
         try:
-            await self._call(run, end_there, ticket, gently)
+            return bool(await self._call(self._run_end, worker, ticket, gently))
         except OSError as error:
             LOG.warning("a program is not ended: %s", error)
+            return False
+
+    def _run_end(self, worker: str, ticket: str, gently: bool) -> bool:
+        there = [each for each in self._client.nthreads() if worker in ("", each)]
+        if there:
+            self._client.run(end_there, ticket, gently, workers=there, on_error="ignore")
+        return bool(there)
 
     async def _cancel(self, future: Any) -> None:
         try:
@@ -255,7 +262,7 @@ class _Cluster(Site):
             program.heard(kind, what)
 
     async def _end_stray(self, ticket: str, worker: str) -> None:
-        await self._end_on(ticket, [worker], gently=False)
+        await self._end_on(worker, ticket, gently=False)
 
 
 class _There(Program):

@@ -28,6 +28,7 @@ from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
 from .cores import hear_lines, local_process
 
 START = 60.0  # seconds from the start of ssh until Python runs on the host
+CONNECTS = 5.0  # seconds that a connection gets to be made, when it is not wanted any more
 AT_ONCE = 4  # connections to one host that are being made; sshd drops them from 10 on (MaxStartups)
 OF_SSH = 255  # exit code of ssh itself
 NO_COMMAND = 127  # exit code of a shell
@@ -52,7 +53,7 @@ class Hosts(Placement):
 
     A host is what `ssh` takes: "ant", "user@ant", "ssh://user@ant:2222", a name of `~/.ssh/config`.
     ssh must let you in without a question (a key, an agent) and know the key of the host.
-    `python` is the command there, as a login shell reads it, like "~/farm/.venv/bin/python"; `ssh`
+    `python` is the command there, as a shell reads it, like "~/farm/.venv/bin/python"; `ssh`
     the command here, with options of yours: `("ssh", "-i", "farm.key")`.
 
     Raises ValueError if there is no host, or one that ssh would take for an option, or `each` is
@@ -131,11 +132,12 @@ class _Hosts(Site):
         host = self._hosts[number % len(self._hosts)]
         path = f"/tmp/netchannels-{secrets.token_hex(16)}"
         there = (
-            f"{self._python} -m netchannels.placement._there "
-            f"{shlex.quote(orders.target)} --connect unix:{path}"
+            f"{self._python} -m netchannels.placement._there {shlex.quote(orders.target)} "
+            f"--connect unix:{path}; code=$?; rm -f {path}; exit $code"  # sshd leaves it there
         )
         forward = ("-R", f"{path}:{address}")
-        command = [self._ssh[0], *OPTIONS, *self._ssh[1:], *forward, host, there]
+        whole = f"sh -c {shlex.quote(there)}"  # whatever their login shell is
+        command = [self._ssh[0], *OPTIONS, *self._ssh[1:], *forward, host, whole]
         program = _There(host, self._python, hear)
         async with trio.open_nursery() as nursery:
             making = self._making[host]
@@ -177,7 +179,7 @@ class _There(Program):
         hearing = trio.CancelScope(shield=True)
         try:
             async with trio.open_nursery() as nursery:
-                process = self._process = await nursery.start(local_process(command, _leave))
+                process = self._process = await nursery.start(local_process(command, self._leave))
                 nursery.start_soon(self._hear_all, process, hearing)
                 task_status.started()
                 try:
@@ -220,7 +222,7 @@ class _There(Program):
             await self._answered.wait()
         self._late = patience.cancelled_caught
         if not self.is_ours():
-            await _leave(self._process)
+            await self._leave(self._process)
             await self.ended.wait()
 
     def is_ours(self) -> bool:
@@ -256,19 +258,21 @@ class _There(Program):
             await self.ended.wait()
         self._process.kill()
 
+    async def _leave(self, process: Any) -> None:
+        """Close what it reads, which ends the program there; then end ssh.
+
+        Not while it connects, for that would leave its socket behind.
+        """
+        await process.stdin.aclose()
+        with trio.move_on_after(GRACE if self.greeting is not None else CONNECTS):
+            await process.wait()
+        process.kill()
+
     def how(self) -> str:
         """How it has ended."""
         if self._code == OF_SSH:
             return f"the connection to {self.host} is lost"
         return how_it_ended(ENDS - self._code if self._code > ENDS else self._code)
-
-
-async def _leave(process: Any) -> None:
-    """Close what it reads, which ends the program there; then end ssh."""
-    await process.stdin.aclose()
-    with trio.move_on_after(GRACE):
-        await process.wait()
-    process.kill()
 
 
 def _quoted(said: str) -> str:

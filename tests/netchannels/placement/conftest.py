@@ -24,7 +24,7 @@ PATIENCE = 30.0  # seconds
 
 
 class Sshd:
-    """An sshd of this user, with keys of its own; `config` is for `ssh -F`."""
+    """An sshd of this user, with keys of its own; `ssh` is the command that gets in."""
 
     def __init__(self, directory: Path, sshd: str) -> None:
         self.directory = directory
@@ -39,7 +39,20 @@ class Sshd:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.serve(sshd)
-        self.config = self.config_for("config", key="key", known="host_key")
+        config = self.config_for("config", key="key", known="host_key")
+        self.used = directory / "used"  # all that ssh was told
+        wrapper = directory / "ssh"
+        wrapper.write_text(f'#!/bin/sh\necho "$@" >> {self.used}\nexec ssh "$@"\n')
+        wrapper.chmod(0o700)
+        self.ssh = [str(wrapper), "-F", str(config)]
+
+    def with_config(self, name: str, **keys: str) -> list[str]:
+        """The command of an ssh that has other keys."""
+        return [self.ssh[0], "-F", str(self.config_for(name, **keys))]
+
+    def sockets(self) -> set[str]:
+        """All that were ever made."""
+        return set(re.findall(r"-R (/\S+?):", self.used.read_text()))
 
     def serve(self, sshd: str) -> None:
         """Start it, and wait until it listens."""
@@ -111,6 +124,8 @@ def sshd() -> Iterator[Sshd]:
         server = Sshd(Path(directory), program)
         yield server
         server.stop()
+        assert server.sockets()
+        assert not [path for path in server.sockets() if os.path.lexists(path)]
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +149,7 @@ def wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
     """A placement for two programs, by its name."""
     if request.param == "hosts":
         server: Sshd = request.getfixturevalue("sshd")
-        return {"kind": "hosts", "hosts": ["ant", "bee"], "ssh": ["ssh", "-F", str(server.config)]}
+        return {"kind": "hosts", "hosts": ["ant", "bee"], "ssh": server.ssh}
     if request.param == "dask":
         address = request.getfixturevalue("dask_address")
         return {"kind": "dask", "address": address, "n": 2}
@@ -192,6 +207,7 @@ def traces(tmp_path: Path) -> Traces:
 @pytest.fixture
 def run_places(start: Callable[..., Any], traces: Traces) -> Callable[..., Any]:
     """`run_places(wanted, scenario)` starts a program; see `places.py`."""
+
     def run(wanted: dict[str, Any], scenario: str, **environment: str) -> Any:
         environment["TMPDIR"] = str(traces.temporary)
         return start(str(traces.script), json.dumps(wanted), scenario, **environment)

@@ -14,7 +14,7 @@ import pathlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -135,23 +135,32 @@ async def ending(place: Placement) -> None:
 
 async def forever(place: Placement) -> None:
     """All programs are at work until somebody ends this one."""
-    async with at_work(place):
-        await trio.sleep_forever()
+    async with at_work(place) as pool:
+        while True:
+            if any(each.restarts for each in pool.statistics()) and are(pool, "working"):
+                say("again", [each.pid for each in pool.statistics()])
+                await trio.sleep_forever()
+            await trio.sleep(0.05)
+
+
+def are(pool: netchannels.Pool[Any, Any], state: str) -> bool:
+    """True if all programs are in this state."""
+    return all(each.state == state for each in pool.statistics())
 
 
 @asynccontextmanager
-async def at_work(place: Placement) -> AsyncIterator[None]:
+async def at_work(place: Placement) -> AsyncGenerator[netchannels.Pool[float, float]]:
     """All programs compute something long."""
     async with netchannels.pool(wait, workers=place) as pool:
-        while any(each.state != "idle" for each in pool.statistics()):
+        while not are(pool, "idle"):
             await trio.sleep(0.05)
         async with trio.open_nursery() as nursery:
             for _ in range(place.size):
                 nursery.start_soon(pool.call, 600.0)
-            while any(each.state != "working" for each in pool.statistics()):
+            while not are(pool, "working"):
                 await trio.sleep(0.05)
             say("pids", [each.pid for each in pool.statistics()])
-            yield
+            yield pool
 
 
 async def refused(place: Placement) -> None:
@@ -168,12 +177,13 @@ async def refused(place: Placement) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Placement], Any]] = {
-    each.__name__: each for each in (results, some_results, failures, copies, ending, forever, refused)
+    each.__name__: each
+    for each in (results, some_results, failures, copies, ending, forever, refused)
 }
 
 
 @asynccontextmanager
-async def placement(wanted: dict[str, Any]) -> AsyncIterator[Placement]:
+async def placement(wanted: dict[str, Any]) -> AsyncGenerator[Placement]:
     """The one that a test wants."""
     if wanted["kind"] == "cores":
         yield Cores(wanted["n"])
