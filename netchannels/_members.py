@@ -143,20 +143,24 @@ class Member:
 
 
 class Batches(AsyncIterator[Batch]):
-    """What is sent to a member: first an empty batch, to see that it is free, then work."""
+    """What is sent to a member: first an empty batch, to see that it is free, then work.
+
+    Invariant: once it is `over` it takes nothing, though who reads it may not know yet.
+    """
 
     def __init__(self, member: Member, take: Callable[[Member], InHand | None]) -> None:
         self._member, self._take = member, take
         self._asked = False
+        self.over = False
 
     async def __anext__(self) -> Batch:
         member = self._member
-        if not self._asked:
+        if not self._asked and not self.over:
             self._asked = True
             member.in_hand.append(InHand([], member))
             return EMPTY
         while True:
-            if member.closing:
+            if member.closing or self.over:
                 raise StopAsyncIteration
             taken = self._take(member) if member.joined else None
             if taken is not None:

@@ -274,7 +274,8 @@ class Staff:
         self, member: Member, calls: csp.Sender[BatchCalls], patience: float
     ) -> None:
         """It must be free within `patience` seconds."""
-        outcomes: Any = calls.outcomes(Batches(member, self._policy.take))
+        batches = Batches(member, self._policy.take)
+        outcomes: Any = calls.outcomes(batches)
         try:
             with trio.move_on_after(patience) as waiting:
                 async for outcome in outcomes:
@@ -297,6 +298,7 @@ class Staff:
                 member.blameless = True
                 member.kill()
         finally:
+            batches.over = True
             await outcomes.aclose()
 
 

@@ -81,20 +81,25 @@ class _Here(Site):
     ) -> str:
         """Start program `number`, and return how it has ended."""
         command = [sys.executable, "-m", "netchannels.worker", orders.target, "--connect", address]
-        async with trio.open_nursery() as nursery:
-            process: trio.Process = await nursery.start(local_process(command, _end))
-            nursery.start_soon(hear_lines, process.stdout, "stdout", hear)
-            nursery.start_soon(hear_lines, process.stderr, "stderr", hear)
-            assert process.stdin is not None
-            try:
-                await process.stdin.send_all(orders.line().encode() + b"\n")
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # it has ended already, and how is told below
-            task_status.started(_Process(process))
-            code = await process.wait()
-            nursery.cancel_scope.deadline = (
-                trio.current_time() + GRACE
-            )  # a child of it has its pipes
+        try:
+            async with trio.open_nursery() as nursery:
+                process: trio.Process = await nursery.start(local_process(command, _end))
+                nursery.start_soon(hear_lines, process.stdout, "stdout", hear)
+                nursery.start_soon(hear_lines, process.stderr, "stderr", hear)
+                assert process.stdin is not None
+                try:
+                    await process.stdin.send_all(orders.line().encode() + b"\n")
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    pass  # it has ended already, and how is told below
+                task_status.started(_Process(process))
+                code = await process.wait()
+                nursery.cancel_scope.deadline = (
+                    trio.current_time() + GRACE
+                )  # a child of it has its pipes
+        except ExceptionGroup as group:
+            if len(group.exceptions) == 1:  # what the nursery has wrapped: it could not be started
+                raise group.exceptions[0] from None
+            raise
         return how_it_ended(code)
 
 

@@ -170,6 +170,7 @@ class _There(Program):
         self._answered, self._shall_die = trio.Event(), trio.Event()
         self._process: Any = None
         self._late = False
+        self._error: OSError | None = None  # ssh itself could not be started
         self._code = 0
 
     # --- its ssh ---------------------------------------------------------------------------
@@ -179,7 +180,13 @@ class _There(Program):
         hearing = trio.CancelScope(shield=True)
         try:
             async with trio.open_nursery() as nursery:
-                process = self._process = await nursery.start(local_process(command, self._leave))
+                try:
+                    process = await nursery.start(local_process(command, self._leave))
+                except OSError as error:
+                    self._error = error
+                    task_status.started()
+                    return
+                self._process = process
                 nursery.start_soon(self._hear_all, process, hearing)
                 task_status.started()
                 try:
@@ -221,7 +228,7 @@ class _There(Program):
         with trio.move_on_after(START) as patience:
             await self._answered.wait()
         self._late = patience.cancelled_caught
-        if not self.is_ours():
+        if not self.is_ours() and self._process is not None:
             await self._leave(self._process)
             await self.ended.wait()
 
@@ -231,6 +238,8 @@ class _There(Program):
 
     def failure(self) -> OSError:
         """Why it was not started."""
+        if self._error is not None:
+            return self._error
         if self.greeting is not None:
             return CannotStart(
                 f"{self.host}: netchannels {self.greeting.version} is there and {version()} here: "

@@ -231,6 +231,22 @@ def test_no_more_requests_begin_than_the_rate_allows() -> None:
     csp.run(main)
 
 
+def test_a_bar_is_drawn_on_a_terminal_only_and_taken_away(
+    capfd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            assert len([n async for n in running.map(range(9), progress=True)]) == 9
+
+    csp.run(main)
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal then
+    csp.run(main)
+    shown = capfd.readouterr().err
+    assert "square" in shown
+    assert "9/9" in shown
+
+
 # --- limits and cancels ----------------------------------------------------------------------
 
 
@@ -283,6 +299,23 @@ def test_a_def_that_ends_within_a_second_of_its_cancel_keeps_its_program() -> No
             with trio.move_on_after(0.05):
                 await running.call(400)
             assert await running.call(1) == 1
+            assert [worker.restarts for worker in running.statistics()] == [0]
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize("function", [jobs.rest, jobs.slowly])
+def test_whenever_a_call_is_cancelled_the_next_one_is_served(function: Any) -> None:
+    moments = [0.0, 0.0005, 0.001, 0.002, 0.005, 0.02] * 10
+
+    async def main() -> None:
+        async with pool(function, workers=Cores(1)) as running:
+            assert await running.call(0) == 0
+            for moment in moments:
+                with trio.move_on_after(moment):
+                    await running.call(30)
+                with trio.fail_after(20):
+                    assert await running.call(1) == 1
             assert [worker.restarts for worker in running.statistics()] == [0]
 
     csp.run(main)
