@@ -104,7 +104,7 @@ class _Here(Site):
 
 
 def local_process(
-    command: list[str], end: Callable[[trio.Process], Awaitable[object]], /
+    command: list[str], end: Callable[[trio.Process], Awaitable[None]], /
 ) -> Callable[..., Awaitable[None]]:
     """What runs a program here: for `nursery.start`, which cancels it like anything else.
 

@@ -11,7 +11,6 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import os
@@ -289,7 +288,7 @@ class _There(Program):
             self.news.set()
 
     def forget(self) -> None:
-        """Dask may forget its task."""
+        """Dask may forget it."""
         if self.future is not None:
             self.future.release()
 
@@ -414,6 +413,8 @@ async def end_there(ticket: str, gently: bool, /) -> None:
     if process is None:
         return
     if gently:
+        import asyncio  # it is loaded there; here it would only cost time
+
         process.terminate()
         patience = time.monotonic() + GRACE / 2
         while process.poll() is None and time.monotonic() < patience:
