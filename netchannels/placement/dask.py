@@ -5,7 +5,7 @@ without the Dask worker and what else that does.  Orders travel as the argument 
 what the program says comes as events of the Dask cluster.
 
 Invariants:
-* a ticket names one program, and no other one is started for it, wherever Dask runs the task again.
+* a ticket names one program, and no other one is started for it, wherever the Dask task is run again.
 * a program ends with the Dask worker that has started it, and soon after its link to the parent.
 """
 
