@@ -65,7 +65,7 @@ class One:
     """One call."""
 
     def __init__(self) -> None:
-        self.latch = Latch()
+        self.latch: Latch = Latch()
 
     def answered(self, request: Request) -> None:
         """It is over."""
@@ -88,20 +88,24 @@ class Source:
         timeout: float,
         priority: float,
     ) -> None:
-        self._pool, self._encode = pool, encode
-        self._ordered, self._timeout, self.priority = ordered, timeout, priority
+        self._pool: Asked = pool
+        self._encode: Callable[[Any], bytes] = encode
+        self._ordered: bool = ordered
+        self._timeout: float = timeout
+        self.priority: float = priority
         self._requests: Any = requests
         self._iterator: Iterator[Any] | None = None
         self._ready: deque[Any] = deque()  # of an async source
-        self._left = 0  # at least so many will come, as far as known
+        self._left: int = 0  # at least so many will come, as far as known
         self._order: deque[Request] = deque()
         self._unread: dict[Request, None] = {}
         self._open: dict[Request, None] = {}
         self._feeder: Scope | None = None
-        self.begun = self._drained = False
+        self.begun: bool = False
+        self._drained: bool = False
         self._error: Exception | None = None  # which ended the source
-        self._news = Latch()  # something was answered, or the source has ended
-        self._room = Latch()
+        self._news: Latch = Latch()  # something was answered, or the source has ended
+        self._room: Latch = Latch()
 
     # --- the pool --------------------------------------------------------------------------
 

@@ -35,7 +35,9 @@ class Attempts:
             raise ValueError(f"max_attempts is 1 or more, not {most!r}")
         if not callable(backoff) and not backoff >= 0:
             raise ValueError(f"backoff is 0 or more seconds, or a function, not {backoff!r}")
-        self.most, self.backoff, self.retry_errors = most, backoff, retry_errors
+        self.most: int = most
+        self.backoff: Backoff = backoff
+        self.retry_errors: bool = retry_errors
 
     def pause(self, attempt: int) -> float:
         """Seconds after so many attempts."""

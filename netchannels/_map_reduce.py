@@ -86,6 +86,25 @@ async def map_reduce(
     Raises csp.RequestFailed if one of them fails, TypeError for functions that cannot be placed,
     TypeRefused (a TypeError) for types that are missing or cannot travel, ValueError for fewer than
     1 partition, PoolFailed if no program is left.
+
+        def words(file: str) -> Iterator[tuple[str, int]]:
+            for word in Path(file).read_text().split():
+                yield word, 1
+
+        def total(word: str, numbers: list[int]) -> int:
+            return sum(numbers)
+
+        counted = await netchannels.map_reduce(words, total, files, workers=Cores())
+
+    >>> import csp
+    >>> from netchannels import Cores
+    >>> async def main() -> None:
+    ...     try:
+    ...         await map_reduce(len, max, ["a"], workers=Cores(1))
+    ...     except TypeRefused as error:
+    ...         print(str(error).partition(":")[0])
+    >>> csp.run(main)
+    `len` does not say what pairs it returns
     """
     count = workers.size if partitions is None else partitions
     if not isinstance(cast(object, count), int) or count < 1:

@@ -32,6 +32,9 @@ class WorkerStatus:
     `state` is "starting", "working", "idle", "leaving" or "ended"; `requests` how many it has
     answered, failures included; `failures` how many of them failed; `busy` for how many seconds
     it has worked; `restarts` how many programs this one follows in its place.
+
+    >>> WorkerStatus("worker 1", 17, "ant", "idle", 4, 0, busy=0.2, restarts=0).state
+    'idle'
     """
 
     label: str

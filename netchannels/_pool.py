@@ -23,7 +23,7 @@ from csp.lowlevel import current_kernel
 from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
 from ._batches import AROUND, MUCH, Answers, Failure, too_long
-from ._codec import DecodeFailed, EncodeFailed, codec
+from ._codec import Codec, DecodeFailed, EncodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
 from ._rate import Rate
 from ._requests import Request, Waiting
@@ -53,9 +53,13 @@ class PoolFailed(RuntimeError):
 class Pool(Generic[Q, A]):
     """Calls a function in other programs; made by `pool`, used inside of its block.
 
-    async with netchannels.pool(render_tile, workers=Cores(4)) as pool:
-        async for tile in pool.map(tiles, ordered=False, progress=True):
-            ...
+    >>> from rich.filesize import decimal  # decimal(size: int) -> str
+    >>> from netchannels import Cores
+    >>> async def main() -> None:
+    ...     async with pool(decimal, workers=Cores(1)) as running:
+    ...         print([text async for text in running.map([1, 2_000])])
+    >>> csp.run(main)
+    ['1 byte', '2.0 kB']
     """
 
     def __init__(
@@ -69,19 +73,23 @@ class Pool(Generic[Q, A]):
         rate: Rate,
         largest: int,
     ) -> None:
-        self._target = Target.of(function)
+        self._target: Target = Target.of(function)
         request, reply = types_of(function)
-        self._codecs = codec(request), codec(reply)
-        self._placement, self._timeout, self._largest = workers, timeout, largest
-        self._attempts, self._restarts = attempts, restarts
-        self._secret = secrets.token_urlsafe(32)
-        self._waiting = Waiting()
-        self._sizes, self._rate = Sizes(), rate
-        self._ticks = False  # somebody waits for the rate
+        self._codecs: tuple[Codec, Codec] = codec(request), codec(reply)
+        self._placement: Placement = workers
+        self._timeout: float = timeout
+        self._largest: int = largest
+        self._attempts: Attempts = attempts
+        self._restarts: int = restarts
+        self._rate: Rate = rate
+        self._ticks: bool = False  # somebody waits for the rate
+        self._secret: str = secrets.token_urlsafe(32)
+        self._sizes: Sizes = Sizes()
+        self._waiting: Waiting = Waiting()
         self._sources: list[Source] = []
         self._resting: set[Request] = set()  # before another attempt
         self._failed: PoolFailed | None = None
-        self._is_open = False
+        self._is_open: bool = False
         self._opened: Any = None
         self._nursery: Any = None
         self._staff: Any = None

@@ -23,9 +23,9 @@ class Rate:
     def __init__(self, rate: float) -> None:
         if not rate > 0:
             raise ValueError(f"rate is more than 0 requests a second, not {rate!r}")
-        self._rate = rate
-        self._most = max(rate / 10, 1.0)
-        self._tokens = self._most
+        self._rate: float = rate
+        self._most: float = max(rate / 10, 1.0)
+        self._tokens: float = self._most
         self._at: float | None = None
 
     def allowed(self, now: float) -> int:

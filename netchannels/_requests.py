@@ -57,8 +57,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Request]] = []
-        self._numbers = 0
-        self._given_up = 0  # of those in the heap
+        self._numbers: int = 0
+        self._given_up: int = 0  # of those in the heap
 
     def __len__(self) -> int:
         return len(self._heap) - self._given_up

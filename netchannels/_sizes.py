@@ -24,8 +24,8 @@ class Sizes:
     """
 
     def __init__(self) -> None:
-        self._seconds = 0.0  # that a request takes
-        self.size = 1  # of a batch
+        self._seconds: float = 0.0  # that a request takes
+        self.size: int = 1  # of a batch
 
     def measured(self, requests: int, seconds: float) -> None:
         """So many have taken so long together."""
