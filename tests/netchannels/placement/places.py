@@ -199,7 +199,7 @@ async def placement(wanted: dict[str, Any]) -> AsyncGenerator[Placement]:
 
         client = await trio.to_thread.run_sync(Client, wanted["address"])
         try:
-            yield DaskCluster(client, wanted["n"])
+            yield DaskCluster(client, wanted["n"], listen=wanted.get("listen"))
         finally:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(client.close)

@@ -115,6 +115,16 @@ def test_the_cluster_forgets_the_tasks_of_a_pool(dask_address: str, run_places: 
     assert ask(LEFT, dask_address) == "[]"
 
 
+def test_programs_come_to_the_address_that_they_are_told(
+    dask_address: str, run_places: Any, traces: Any
+) -> None:
+    wanted = {"kind": "dask", "address": dask_address, "n": 2, "listen": "localhost:0"}
+    program = run_places(wanted, "some_results")
+    assert json.loads(program.says("^values=(.*)")[1]) == [0, 1, 4, 9]
+    assert program.ends() == 0, str(program)
+    traces.vanish()
+
+
 def test_more_programs_than_threads_wait_without_being_given_up(
     dask_address: str, run_places: Any, traces: Any
 ) -> None:
