@@ -11,6 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import shutil
@@ -308,7 +309,7 @@ def _advice(host: str, python: str, said: str, code: int) -> str:
             "`AllowStreamLocalForwarding yes` and `DisableForwarding no`, and its authorized_keys no "
             "`restrict` or `no-port-forwarding`"
         )
-    if "No module named" in said and "netchannels" in said:
+    if re.search("No module named '?netchannels", said):
         return (
             f"`{python}` there has no netchannels {version()}: install it "
             f"({python} -m pip install netchannels=={version()}), or name the Python that has it: "
