@@ -32,6 +32,7 @@ from .placement._site import GRACE, CannotStart, Orders, Program, Site
 START = 60.0  # seconds from the start of a program until it is free for work
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a program is started again
 STRUCK = "Timeout ("  # what the guard of a program writes when it ends it
+UNSTOPPABLE = "exit code 3"  # and one that has left as a request could not be stopped
 CANNOT_WORK = "exit code 2"  # how a program ends that would never be able to work
 
 LOG = logging.getLogger("netchannels")
@@ -229,9 +230,12 @@ class Staff:
             except OSError as error:
                 member.how = f"it cannot be started: {error}"
                 member.hopeless = isinstance(error, CannotStart)
-                task_status.started(Program.none())
+                if member.program is None:
+                    task_status.started(Program.none())
             if member.overran:
                 member.how = f"it ran too long and held the interpreter ({member.how})"
+            elif member.how == UNSTOPPABLE:
+                member.how = "it left, as a request could not be stopped"
             member.ended.set()
 
         async with trio.open_nursery() as nursery:

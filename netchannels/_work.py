@@ -91,26 +91,28 @@ class Work:
     async def _renew(self) -> None:
         """While the loop runs the program is not silent, however long a request takes."""
         while True:
-            self._announce()
+            run = self._run
+            if run is not None:
+                self._announce(run)
+            if run is not None and run.timeout:
+                self._guard.expect(run.time_left() + LATE)
+            else:
+                self._expect_for_long()
             await trio.sleep(RENEWED)
 
-    def _announce(self) -> None:
-        run = self._run
-        if run is None:
-            self._guard.expect(SILENT + 2 * RENEWED)
-        elif run.timeout:
-            self._busy(max(SILENT, run.timeout) + RENEWED)
-            self._guard.expect(run.time_left() + LATE)
-        else:
-            self._busy(SILENT + RENEWED)
-            self._guard.expect(SILENT + 2 * RENEWED)
+    def _announce(self, run: _Run) -> None:
+        """From now on this program may be silent."""
+        self._busy(max(SILENT, run.timeout) + RENEWED)
+
+    def _expect_for_long(self) -> None:
+        self._guard.expect(SILENT + 2 * RENEWED)
 
     async def _answers(self, batch: Batch) -> Answers:
         if not batch.requests:
             return Answers([])
         run = self._run = _Run(batch, self._largest)
         try:
-            self._announce()
+            self._announce(run)
             await trio.sleep(0)  # which leaves before anything begins
             if self._is_async:
                 await self._in_loop(run)
@@ -121,7 +123,7 @@ class Work:
         finally:
             self._run = None
             if run.timeout:
-                self._announce()
+                self._expect_for_long()
         return run.answers(leaves=self.leaves)
 
     def _begun(self, run: _Run) -> Iterator[bytes]:

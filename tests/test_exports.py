@@ -30,8 +30,8 @@ DOORS = {
     "csp.abc": "Guard Sender Receiver",
     "csp.from_thread": "send receive",
     "csp.lowlevel": """
-        Item Party Standing Watch Rendezvous Given Giver Taker
-        take_over is_elsewhere same_channel Latch
+        Item Party Standing Watch Rendezvous Given Giver Taker Settling
+        take_over travelling home_of same_channel Latch
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event copies_elsewhere
     """,

@@ -37,7 +37,7 @@ def test_results_come_in_the_order_of_the_requests_or_as_they_are_there() -> Non
 def test_a_short_request_overtakes_a_long_one_as_completed() -> None:
     async def main() -> None:
         async with pool(jobs.slowly, workers=Cores(2)) as running:
-            await running.call(0)
+            await until(lambda: states(running) == ["idle", "idle"])
             assert [n async for n in running.map([300, 1], ordered=False)] == [1, 300]
             assert [n async for n in running.map([300, 1])] == [300, 1]
 

@@ -234,6 +234,8 @@ async def test_a_server_that_is_not_there_yet_is_waited_for_and_the_log_says_so_
 async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
     recwarn: pytest.WarningsRecorder,
 ) -> None:
+    gc.collect()  # what other tests have left
+    recwarn.clear()
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         with pytest.raises(ZeroDivisionError):
             async for node in connecting(home):
@@ -244,15 +246,23 @@ async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
     assert not recwarn.list
 
 
-async def test_a_wrong_secret_is_told_after_a_few_attempts(
-    autojump_clock: trio.testing.MockClock,
+async def test_a_wrong_secret_is_in_the_log_at_once_and_raised_after_a_few_attempts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    autojump_clock.autojump_threshold = 0.05  # sockets need moments that are real
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("netchannels._serve._pause", pause)
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         with pytest.raises(HandshakeError, match="same secret"):
             async for _ in connecting(home, secret="quite another one"):
                 raise AssertionError("it got in")
         assert 1 < home.status().refused <= 5
+    assert pauses == [0.1] * 4
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "give both sides the same secret" in said
 
 
 async def test_what_cannot_get_better_is_told_at_once() -> None:

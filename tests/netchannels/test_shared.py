@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 
 import csp
+import netchannels
 from netchannels import NameRefused, NetworkError, TypeRefused
 from netchannels.testing import linked
 
@@ -24,6 +27,37 @@ async def test_what_is_shared_is_found_with_its_type_and_what_can_be_done() -> N
             "words": "Call[str, int] (send, receive)",
         }
         assert home.status().shared == await there.names()
+
+
+async def test_a_role_is_told_of_what_it_may_use_and_of_nothing_else() -> None:
+    secrets = {"worker": "a secret for workers", "admin": "another for admins"}
+    async with netchannels.serve(secret=secrets, plain=True) as home:
+        tasks, orders, news = (csp.Channel(int, name=name) for name in ("tasks", "orders", "news"))
+        home.share("tasks", tasks.receiver(), allow={"worker"})
+        home.share("tasks", tasks.sender(), allow={"admin"})
+        home.share("orders", orders.sender(), allow={"admin"})
+        home.share("news", news.receiver())
+
+        def as_role(role: str) -> Any:
+            return netchannels.connect(home.address, secret=secrets[role], plain=True, label=role)
+
+        async with as_role("worker") as worker, as_role("admin") as admin:
+            assert await worker.names() == {"tasks": "int (receive)", "news": "int (receive)"}
+            everything = {"tasks": "int (send)", "orders": "int (send)", "news": "int (receive)"}
+            assert await admin.names() == everything
+            with await admin.sender("orders", int), await worker.receiver("tasks", int):
+                ports = {
+                    node: [link.ports for link in (await node.status_of(home.label)).links]
+                    for node in (worker, admin)
+                }
+                assert ports == {worker: [["tasks"], []], admin: [["tasks"], ["orders"]]}
+                assert [link.ports for link in home.status().links] == [["tasks"], ["orders"]]
+            with pytest.raises(NameRefused, match="it shares: news, tasks$"):
+                await worker.sender("nothing", int)
+            with pytest.raises(NameRefused, match="not for the role 'worker'"):
+                await worker.sender("orders", int)
+            with pytest.raises(NameRefused, match="shares no '@status admin'"):
+                await worker.sender("@status admin", csp.Call[str, netchannels.NodeStatus])
 
 
 async def test_a_name_holds_one_receiver_and_one_sender_of_one_channel() -> None:
