@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol, cast
 
 import trio
@@ -61,7 +61,7 @@ class Work:
         *,
         is_async: bool,
         largest: int,
-        busy: Callable[[float], object],
+        busy: Callable[[float], Awaitable[object]],
         guard: Guard,
     ) -> None:
         self._function, self._is_async = function, is_async
@@ -82,8 +82,7 @@ class Work:
                     break
                 async with cast(Any, accepted) as call:
                     call.reply(await self._answers(call.request))
-                self._busy(0)
-                await trio.sleep(0)  # the answer leaves
+                await self._busy(0)  # it is written, and so is the answer before it
                 if self.leaves:
                     break
             nursery.cancel_scope.cancel()
@@ -92,17 +91,17 @@ class Work:
         """While the loop runs the program is not silent, however long a request takes."""
         while True:
             run = self._run
-            if run is not None:
-                self._announce(run)
             if run is not None and run.timeout:
                 self._guard.expect(run.time_left() + LATE)
             else:
                 self._expect_for_long()
+            if run is not None:
+                await self._announce(run)
             await trio.sleep(RENEWED)
 
-    def _announce(self, run: _Run) -> None:
+    async def _announce(self, run: _Run) -> None:
         """From now on this program may be silent."""
-        self._busy(max(SILENT, run.timeout) + RENEWED)
+        await self._busy(max(SILENT, run.timeout) + RENEWED)
 
     def _expect_for_long(self) -> None:
         self._guard.expect(SILENT + 2 * RENEWED)
@@ -112,8 +111,7 @@ class Work:
             return Answers([])
         run = self._run = _Run(batch, self._largest)
         try:
-            self._announce(run)
-            await trio.sleep(0)  # which leaves before anything begins
+            await self._announce(run)
             if self._is_async:
                 await self._in_loop(run)
             elif run.timeout:

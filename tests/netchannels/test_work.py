@@ -26,11 +26,15 @@ class Guard:
         self.expected.append(seconds)
 
 
+async def silent(seconds: float) -> None:
+    """Nobody listens."""
+
+
 def work_on(
     function: Callable[[Any], Any], *batches: Batch, is_async: bool = False, **options: Any
 ) -> tuple[list[Answers], Work]:
     """The answers to some batches."""
-    options = {"largest": 1_000_000, "busy": lambda seconds: None, "guard": Unguarded()} | options
+    options = {"largest": 1_000_000, "busy": silent, "guard": Unguarded()} | options
     codecs = options.pop("codecs", (INT, INT))
     work = Work(function, codecs, is_async=is_async, **options)
 
@@ -148,15 +152,18 @@ def test_the_other_side_knows_of_silence_before_it_begins_and_the_guard_of_limit
     said: list[float] = []
     guard = Guard()
 
+    async def announce(seconds: float) -> None:
+        said.append(seconds)
+
     def look(number: int) -> int:
         assert said[-1] >= 60
         return number
 
-    (answers,), _ = work_on(look, requests(1), busy=said.append, guard=guard)
+    (answers,), _ = work_on(look, requests(1), busy=announce, guard=guard)
     assert replies(answers) == [1]
     assert said[-1] == 0
     said.clear()
-    work_on(look, requests(2, timeout=100.0), busy=said.append, guard=guard)
+    work_on(look, requests(2, timeout=100.0), busy=announce, guard=guard)
     assert max(said) >= 100
     assert any(100 < seconds <= 101 for seconds in guard.expected)
 
@@ -184,7 +191,7 @@ def test_when_it_is_enough_the_present_batch_is_finished_and_no_other_begun(is_a
             (INT, INT),
             is_async=is_async,
             largest=1000,
-            busy=lambda seconds: None,
+            busy=silent,
             guard=Unguarded(),
         )
         async with trio.open_nursery() as nursery:
