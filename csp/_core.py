@@ -65,6 +65,7 @@ class Core(Rendezvous):
         self.request_check: Callable[[object], bool] | None = None
         self.reply_check: Callable[[object], bool] | None = None
         if answers is not None:
+            self.engages = False  # the ticket hears what becomes of the request
             request, reply = get_args(kind) or (object, object)
             self.request_check = _types.value_check(request, deep)
             self.reply_check = _types.value_check(reply, deep)

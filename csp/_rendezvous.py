@@ -13,6 +13,8 @@ Invariants of a `Rendezvous`:
 * a sender is *engaged* in an extended rendezvous only if it is a plain one on a channel without a
   buffer; offers of alternations and senders into a buffer commit at once.  With a receiver
   elsewhere every sender into a channel without a buffer is engaged until that has answered.
+  On a channel of calls none is (`engages` is false): its ticket hears what becomes of the request,
+  and the next one does not wait for a receiver that stands still.
 * a value that the channel drops (poison, a full buffer, no receiver left) goes through `discard`.
 * `quick` is true only if nothing but the waiting list matters: no buffer, nothing given back,
   no watches, both directions open, no poison, nobody elsewhere who has to be asked or told
@@ -69,6 +71,7 @@ class Rendezvous:
     __slots__ = (
         "buffer",
         "causes",
+        "engages",
         "first",
         "front",
         "gone",
@@ -89,6 +92,7 @@ class Rendezvous:
         self.first: Party | None = None
         self.last: Party | None = None
         self.buffer: Buffer | None = buffer
+        self.engages: bool = buffer is None
         self.front: deque[Item] | None = None
         self.watches: tuple[list[Watch], list[Watch]] | None = None
         self.listeners: list[Party] | None = None
@@ -234,10 +238,7 @@ class Rendezvous:
         """True if the receiver that is first has to be asked: it sits elsewhere."""
         first = self.first
         return (
-            self.buffer is None
-            and first is not None
-            and first.side == RECEIVE
-            and first.mode == TENTATIVE
+            self.engages and first is not None and first.side == RECEIVE and first.mode == TENTATIVE
         )
 
     def _next_partner(self, side: int, me: Party | None) -> Party | Watch | None:
@@ -322,7 +323,7 @@ class Rendezvous:
                 item.attempts += 1
         if sender is None:
             return
-        if to.mode != TAKE and self.buffer is None and _engages(sender, to):
+        if to.mode != TAKE and self.engages and _engages(sender, to):
             item.sender, sender.engaged = sender, item
         else:
             sender.outcome = COMMITTED

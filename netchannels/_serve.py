@@ -80,7 +80,7 @@ class _Serving(_Block):
         inside = self._inside
         inside.address = str(listening.address)
         await inside.open()
-        inside.nursery.start_soon(listening.serve, self._let_in)
+        inside.nursery.start_soon(listening.serve, self._let_in, self._entrance.room)
 
     async def _let_in(self, stream: trio.abc.Stream, address: str) -> None:
         inside = self._inside

@@ -56,20 +56,34 @@ class Listening:
         port = cast(int, listeners[0].socket.getsockname()[1])
         return cls(list(listeners), Address(host, port))
 
-    async def serve(self, handler: Handler) -> None:
-        """Call `handler(stream, peer)` for each connection, until cancelled."""
+    async def serve(self, handler: Handler, room: Callable[[], Awaitable[None]]) -> None:
+        """Call `handler(stream, peer)` for each connection, until cancelled; first wait for `room()`."""
 
         async def handle(stream: Any) -> None:
             await handler(stream, peer_of(stream, self.address))
 
         try:
-            await trio.serve_listeners(handle, self._listeners)
+            await trio.serve_listeners(handle, [_Paced(each, room) for each in self._listeners])
         finally:
             with trio.CancelScope(shield=True):
                 for listener in self._listeners:
                     await listener.aclose()
             if self.address.path:
                 remove_socket(self.address.path)
+
+
+class _Paced(trio.abc.Listener[Any]):
+    """A listener that accepts when there is room; what comes meanwhile waits in the system's queue."""
+
+    def __init__(self, listener: Any, room: Callable[[], Awaitable[None]]) -> None:
+        self._listener, self._room = listener, room
+
+    async def accept(self) -> Any:
+        await self._room()
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        await self._listener.aclose()
 
 
 def peer_of(stream: Any, address: Address) -> str:

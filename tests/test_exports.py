@@ -33,11 +33,12 @@ DOORS = {
         Item Party Standing Watch Rendezvous Given Giver Taker Settling
         take_over travelling home_of same_channel Latch
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
-        on_event
+        on_event copies_elsewhere
     """,
     "csp.testing": "check_channel cancel_at_every_step",
     "netchannels": """
         serve connect over Node
+        pool Pool PoolFailed WorkerStatus map_reduce Cores ProgramLost
         secret keygen Secret user_contexts Certificate
         NodeEvent PeerJoined PeerSuspect PeerRecovered PeerLost PeerLeft PeerRefused
         NodeStatus LinkStatus Counters

@@ -3,9 +3,10 @@
 A kernel of your own derives from `Kernel` and says how to park and wake; `install(kernel)` makes
 it the one of this thread.
 
-`Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
+`copies_elsewhere` makes processes of which the bodies run elsewhere.  `Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
 """
 
+from .._elsewhere import copies_elsewhere as copies_elsewhere
 from .._kernel import PARK as PARK
 from .._kernel import PARKED as PARKED
 from .._kernel import Holder as Holder

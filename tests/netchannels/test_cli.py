@@ -418,9 +418,9 @@ def test_ctrl_c_while_it_dials_ends_it_in_one_line(start: Start, key: str) -> No
         looking = start(
             "-m", "netchannels", "ls", f"127.0.0.1:{silent.getsockname()[1]}", "--secret", key
         )
-        silent.accept()
-        looking.send(signal.SIGINT)
-        assert looking.ends() == 130
+        with silent.accept()[0]:
+            looking.send(signal.SIGINT)
+            assert looking.ends() == 130
     assert looking.lines == ["netchannels: interrupted"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import socket
 from typing import Any
@@ -13,6 +14,8 @@ import trio.testing
 from netchannels._address import Address
 from netchannels._certificate import Certificate
 from netchannels._entrance import (
+    BURST,
+    PROOF,
     STRANGERS,
     STRANGERS_OF_ADDRESS,
     Entrance,
@@ -45,7 +48,7 @@ async def met(secret: Secret, certificate: Certificate | None) -> tuple[Joined, 
         came.set()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(listening.serve, handle)
+        nursery.start_soon(listening.serve, handle, entrance.room)
         joined = await go_in(
             listening.address, secret, THERE, plain=certificate is None, context=None
         )
@@ -112,6 +115,37 @@ async def test_who_got_in_is_no_stranger_any_more() -> None:
             nursery.start_soon(entrance.let_in, here, f"10.0.0.9:{number}")
             joined = await shake_hands_over(there, {"": WORKERS}, THERE, dialled=True)
         assert joined.terms.peer_label == "home"
+
+
+async def test_strangers_spend_tokens_and_who_gets_in_has_them_back(mock_clock: object) -> None:
+    """Whoever has the wrong secret costs the node more than he who hangs up at once."""
+    entrance = Entrance(ROLES, None, HERE)
+    await entrance.prepare()
+    left: list[float] = []
+
+    async def comes(secret: Secret | None) -> None:
+        here, there = trio.testing.memory_stream_pair()
+        await entrance.room()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(is_let_in, here)
+            if secret is None:
+                await there.aclose()
+            else:
+                nursery.start_soon(knocks, there, secret)
+        left.append(entrance.rate.left(trio.current_time()))
+
+    async def is_let_in(stream: Any) -> None:
+        with contextlib.suppress(HandshakeError):
+            await entrance.let_in(stream, "10.0.0.9:1")
+
+    async def knocks(stream: Any, secret: Secret) -> None:
+        with contextlib.suppress(HandshakeError):
+            await shake_hands_over(stream, {"": secret}, THERE, dialled=True)
+
+    await comes(WORKERS)
+    await comes(None)
+    await comes(Secret("the secret of some other network"))
+    assert left == [BURST, BURST - 1 - PROOF, BURST - 2 - 2 * PROOF]
 
 
 async def test_who_hangs_up_is_told_as_a_failed_handshake() -> None:

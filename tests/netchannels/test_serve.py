@@ -235,6 +235,8 @@ async def test_a_server_that_is_not_there_yet_is_waited_for_and_the_log_says_so_
 async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
     recwarn: pytest.WarningsRecorder,
 ) -> None:
+    gc.collect()  # what other tests have left
+    recwarn.clear()
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         with pytest.raises(ZeroDivisionError):
             async for node in connecting(home):

@@ -67,6 +67,50 @@ def test_a_worker_that_is_slow_or_frozen_does_not_stop_the_others(fault: str) ->
     run(main)
 
 
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_frozen_worker_does_not_stop_the_calls_of_the_others(prefetch: int) -> None:
+    """Without a buffer: what the frozen one was sent has no answer, and nothing waits behind it."""
+
+    async def main() -> None:
+        square = csp.Channel(csp.Call[int, int], name="square", max_attempts=2)
+        replies: list[int] = []
+
+        async def works(rx: Any) -> None:
+            async def answer(number: int) -> int:
+                await trio.sleep(0.001)
+                return number * number
+
+            with rx:
+                try:
+                    await rx.serve(answer)
+                except csp.LinkLost:
+                    return
+
+        async with AsyncExitStack() as stack:
+            bad, good = faulty_pair(), faulty_pair()
+            servers: list[Any] = []
+            for streams in (bad, good):
+                home, there = await stack.enter_async_context(linked(streams))
+                home.share("square", square.receiver())
+                servers.append(
+                    await there.receiver("square", csp.Call[int, int], prefetch=prefetch)
+                )
+                home.unshare("square")
+            bad[1].hold()
+            start = trio.current_time()
+            async with trio.open_nursery() as nursery:
+                for server in servers:
+                    nursery.start_soon(works, server)
+                with square.sender() as tx:
+                    async for done in tx.outcomes(range(500)):
+                        replies.append(done.reply)
+                        if len(replies) == 490:
+                            assert trio.current_time() - start < 0.5 + 0.1
+        assert sorted(replies) == [number**2 for number in range(500)]
+
+    run(main)
+
+
 def test_what_waits_for_a_slow_reader_is_bounded_by_the_credit() -> None:
     async def main() -> None:
         streams = faulty_pair()

@@ -38,7 +38,7 @@ async def echoes(address: Address) -> str:
 
     listening = await Listening.start(address)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(listening.serve, answer)
+        nursery.start_soon(listening.serve, answer, trio.lowlevel.checkpoint)
         stream = await dial(listening.address)
         await stream.send_all(b"hello")
         assert await stream.receive_some() == b"hello"
@@ -53,7 +53,7 @@ async def test_port_0_takes_a_free_one_on_loopback() -> None:
     assert listening.address.port > 0
     with trio.CancelScope() as scope:
         scope.cancel()
-        await listening.serve(_nobody)
+        await listening.serve(_nobody, trio.lowlevel.checkpoint)
 
 
 async def _nobody(stream: trio.abc.Stream, peer: str) -> None:
