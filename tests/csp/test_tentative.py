@@ -601,7 +601,8 @@ async def test_an_end_that_was_taken_over_is_nobodys() -> None:
     with pytest.raises(EndClosed, match="another program"):
         await tx.send(1)
     assert same_channel(taken, tx)
-    assert not same_channel(taken, numbers().sender())
+    with numbers().sender() as other:
+        assert not same_channel(taken, other)
     assert home_of(taken) is None
     taken.close()
 
@@ -615,7 +616,7 @@ async def test_one_more_end_for_a_value_counts_and_belongs_to_who_takes_the_valu
             more = travelling(first)
             with pytest.raises(EndClosed):
                 await more.send(1)
-            assert channel.receiver().statistics().open_send_channels == 2
+            assert first.statistics().open_send_channels == 2
             more.close()
 
 

@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import csp
 import netchannels
+from csp.lowlevel import home_of, same_channel
 from netchannels import NetworkError
 from netchannels._link import Link
 from netchannels.testing import faulty_pair, linked
@@ -23,27 +24,27 @@ Clock = trio.testing.MockClock
 async def test_a_silent_peer_is_suspected_then_given_up(autojump_clock: Clock) -> None:
     streams = faulty_pair()
     async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, _):
-        events = home.events()
-        streams[0].half_open()
-        start = trio.current_time()
-        suspect, lost = await events.receive(), await events.receive()
-        assert isinstance(suspect, netchannels.PeerSuspect)
-        assert isinstance(lost, netchannels.PeerLost)
-        assert lost.why == "silent for 9 s"
-        assert 8 <= trio.current_time() - start <= 11
-        assert home.status().lost == 1
+        with home.events() as events:
+            streams[0].half_open()
+            start = trio.current_time()
+            suspect, lost = await events.receive(), await events.receive()
+            assert isinstance(suspect, netchannels.PeerSuspect)
+            assert isinstance(lost, netchannels.PeerLost)
+            assert lost.why == "silent for 9 s"
+            assert 8 <= trio.current_time() - start <= 11
+            assert home.status().lost == 1
 
 
 async def test_one_that_speaks_again_is_not_given_up(autojump_clock: Clock) -> None:
     streams = faulty_pair()
     async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, _):
-        events = home.events()
-        streams[0].half_open()
-        assert isinstance(await events.receive(), netchannels.PeerSuspect)
-        assert home.status().links[0].state == "suspect"
-        streams[0].mend()
-        assert isinstance(await events.receive(), netchannels.PeerRecovered)
-        assert home.status().links[0].state == "alive"
+        with home.events() as events:
+            streams[0].half_open()
+            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+            assert home.status().links[0].state == "suspect"
+            streams[0].mend()
+            assert isinstance(await events.receive(), netchannels.PeerRecovered)
+            assert home.status().links[0].state == "alive"
 
 
 async def test_a_suspected_peer_gets_no_new_work(autojump_clock: Clock) -> None:
@@ -52,30 +53,30 @@ async def test_a_suspected_peer_gets_no_new_work(autojump_clock: Clock) -> None:
         numbers = csp.Channel(int, name="numbers", buffer=5)
         home.share("numbers", numbers.receiver())
         receiver = await there.receiver("numbers", int, prefetch=5)
-        events = home.events()
-        await wait_all_tasks_blocked()
-        streams[0].half_open("receive")
-        assert isinstance(await events.receive(), netchannels.PeerSuspect)
-        with numbers.sender() as sender:
-            await sender.send(1)
-            await trio.sleep(1)
-            assert home.status().total.sent == 0
-            streams[0].mend()
-            assert await receiver.receive() == 1
+        with home.events() as events:
+            await wait_all_tasks_blocked()
+            streams[0].half_open("receive")
+            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+            with numbers.sender() as sender:
+                await sender.send(1)
+                await trio.sleep(1)
+                assert home.status().total.sent == 0
+                streams[0].mend()
+                assert await receiver.receive() == 1
 
 
 async def test_a_busy_peer_is_not_suspected(autojump_clock: Clock) -> None:
     streams = faulty_pair()
     async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, there):
-        events = home.events()
-        there.busy(60)
-        await trio.sleep(1)
-        streams[0].half_open()
-        await trio.sleep(55)
-        with pytest.raises(trio.WouldBlock):
-            events.receive_nowait()
-        with trio.fail_after(30):  # its time is over
-            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+        with home.events() as events:
+            there.busy(60)
+            await trio.sleep(1)
+            streams[0].half_open()
+            await trio.sleep(55)
+            with pytest.raises(trio.WouldBlock):
+                events.receive_nowait()
+            with trio.fail_after(30):  # its time is over
+                assert isinstance(await events.receive(), netchannels.PeerSuspect)
 
 
 async def test_without_a_goodbye_the_end_of_the_stream_is_a_loss() -> None:
@@ -323,8 +324,9 @@ async def test_an_end_that_came_in_a_value_goes_home_in_one() -> None:
             nursery.start_soon(send)
             nursery.start_soon(there_and_back)
             with await post.takes.receive() as back:
-                assert csp.lowlevel.home_of(back) is None
-                assert csp.lowlevel.same_channel(back, words.receiver())
+                with words.receiver() as heard:
+                    assert home_of(back) is None
+                    assert same_channel(back, heard)
 
 
 async def test_an_end_that_was_not_taken_at_home_stays_where_it_was() -> None:
@@ -341,7 +343,7 @@ async def test_an_end_that_was_not_taken_at_home_stays_where_it_was() -> None:
 
 async def test_an_end_whose_lease_at_home_fails_is_in_the_value_the_next_time() -> None:
     async with linked() as (home, there):
-        words, post = csp.Channel(str, name="words", buffer=1), Post(csp.Sender[str])
+        words = csp.Channel(str, name="words", buffer=1)
         home.share("words", words.sender())
         own: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="own", buffer=1)
         there.share("own", own.receiver())
@@ -352,8 +354,9 @@ async def test_an_end_whose_lease_at_home_fails_is_in_the_value_the_next_time() 
             raise ValueError("not yet")
         async with takes.lease() as job:
             assert job.attempt == 2
-            await job.value.send("the second time")
-        with words.receiver() as heard, post.takes:
+            with job.value as out:
+                await out.send("the second time")
+        with words.receiver() as heard:
             assert await heard.receive() == "the second time"
 
 

@@ -44,18 +44,19 @@ async def test_its_own_label_names_program_host_and_process() -> None:
 async def test_outside_of_its_block_a_node_cannot_be_used(what: str) -> None:
     async with netchannels.serve(secret=SECRET, plain=True) as node:
         pass
-    uses: dict[str, Any] = {
-        "share": lambda: node.share("x", csp.Channel(int, name="x").receiver()),
-        "receiver": lambda: node.receiver("x", int),
-        "sender": lambda: node.sender("x", int),
-        "names": node.names,
-        "status_of": lambda: node.status_of("x"),
-        "events": node.events,
-    }
-    with pytest.raises(RuntimeError, match="inside of its `async with` block"):
-        result = uses[what]()
-        if inspect.isawaitable(result):
-            await result
+    with csp.Channel(int, name="x").receiver() as receiver:
+        uses: dict[str, Any] = {
+            "share": lambda: node.share("x", receiver),
+            "receiver": lambda: node.receiver("x", int),
+            "sender": lambda: node.sender("x", int),
+            "names": node.names,
+            "status_of": lambda: node.status_of("x"),
+            "events": node.events,
+        }
+        with pytest.raises(RuntimeError, match="inside of its `async with` block"):
+            result = uses[what]()
+            if inspect.isawaitable(result):
+                await result
 
 
 @pytest.mark.parametrize("prefetch", [-1, 1.5, None])
@@ -72,7 +73,8 @@ async def test_either_side_of_a_link_may_share() -> None:
             one.share("numbers", numbers.sender())
             with await other.sender("numbers", int) as sender:
                 await sender.send(1)
-            assert await numbers.receiver().receive() == 1
+            with numbers.receiver() as receiver:
+                assert await receiver.receive() == 1
 
 
 async def test_a_call_is_served_on_the_other_side() -> None:

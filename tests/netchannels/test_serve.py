@@ -108,19 +108,20 @@ async def test_an_end_is_for_the_roles_that_it_names() -> None:
 
 async def test_a_node_sees_the_roles_of_those_who_came() -> None:
     async with netchannels.serve(secret=ROLES, plain=True) as home:
-        events = home.events()
-        async with netchannels.connect(home.address, secret=ROLES["admin"], plain=True):
-            joined = await events.receive()
-            assert isinstance(joined, netchannels.PeerJoined)
-            assert joined.role == "admin"
-            assert home.status().links[0].role == "admin"
+        with home.events() as events:
+            async with netchannels.connect(home.address, secret=ROLES["admin"], plain=True):
+                joined = await events.receive()
+                assert isinstance(joined, netchannels.PeerJoined)
+                assert joined.role == "admin"
+                assert home.status().links[0].role == "admin"
 
 
 async def test_a_role_that_no_secret_has_is_an_error() -> None:
     async with netchannels.serve(secret=ROLES, plain=True) as home:
         numbers = csp.Channel(int, name="numbers")
-        with pytest.raises(ValueError, match=r"roles of this node: \['admin', 'worker'\]"):
-            home.share("numbers", numbers.receiver(), allow={"boss"})
+        with numbers.receiver() as receiver:
+            with pytest.raises(ValueError, match=r"roles of this node: \['admin', 'worker'\]"):
+                home.share("numbers", receiver, allow={"boss"})
 
 
 async def test_one_role_may_be_given_as_a_text() -> None:

@@ -64,13 +64,15 @@ async def test_a_name_holds_one_receiver_and_one_sender_of_one_channel() -> None
     async with linked() as (home, _):
         one, other = csp.Channel(int, name="one"), csp.Channel(int, name="other")
         home.share("x", one.receiver())
-        with pytest.raises(ValueError, match="a receiver is shared as 'x' already"):
-            home.share("x", one.receiver())
-        with pytest.raises(ValueError, match="the name of another channel"):
-            home.share("x", other.sender())
+        with one.receiver() as again, other.sender() as wrong:
+            with pytest.raises(ValueError, match="a receiver is shared as 'x' already"):
+                home.share("x", again)
+            with pytest.raises(ValueError, match="the name of another channel"):
+                home.share("x", wrong)
         home.share("x", one.sender())
-        with pytest.raises(ValueError, match="a sender is shared as 'x' already"):
-            home.share("x", one.sender())
+        with one.sender() as again:
+            with pytest.raises(ValueError, match="a sender is shared as 'x' already"):
+                home.share("x", again)
 
 
 async def test_a_refused_share_moves_nothing() -> None:
@@ -87,8 +89,9 @@ async def test_a_refused_share_moves_nothing() -> None:
 async def test_a_name_that_is_none_is_refused(name: str) -> None:
     async with linked() as (home, _):
         numbers = csp.Channel(int, name="numbers")
-        with pytest.raises(ValueError, match="1 to 128 bytes and does not begin with"):
-            home.share(name, numbers.receiver())
+        with numbers.receiver() as receiver:
+            with pytest.raises(ValueError, match="1 to 128 bytes and does not begin with"):
+                home.share(name, receiver)
 
 
 async def test_a_name_of_128_bytes_is_one() -> None:
@@ -121,8 +124,9 @@ async def test_an_end_that_was_given_away_cannot_be_shared() -> None:
 
 async def test_a_type_that_cannot_travel_is_refused_at_once() -> None:
     async with linked() as (home, _):
-        with pytest.raises(TypeRefused):
-            home.share("x", csp.Channel(object, name="anything").receiver())
+        with csp.Channel(object, name="anything").receiver() as receiver:
+            with pytest.raises(TypeRefused):
+                home.share("x", receiver)
 
 
 async def test_an_end_whose_home_is_elsewhere_is_not_shared_again() -> None:
@@ -162,8 +166,9 @@ async def test_unsharing_what_is_not_shared_lists_what_is() -> None:
 async def test_allow_needs_one_secret_a_role() -> None:
     async with linked() as (home, _):
         numbers = csp.Channel(int, name="numbers")
-        with pytest.raises(ValueError, match=r"one secret a role.*roles of this node: none"):
-            home.share("x", numbers.receiver(), allow={"worker"})
+        with numbers.receiver() as receiver:
+            with pytest.raises(ValueError, match=r"one secret a role.*roles of this node: none"):
+                home.share("x", receiver, allow={"worker"})
 
 
 # --- until -----------------------------------------------------------------------------------
@@ -171,8 +176,9 @@ async def test_allow_needs_one_secret_a_role() -> None:
 
 async def test_until_names_something_that_is_shared() -> None:
     async with linked() as (home, _):
-        with pytest.raises(ValueError, match="nothing is shared under that name"):
-            home.share("x", csp.Channel(int, name="x").sender(), until="jobs")
+        with csp.Channel(int, name="x").sender() as sender:
+            with pytest.raises(ValueError, match="nothing is shared under that name"):
+                home.share("x", sender, until="jobs")
 
 
 async def test_results_end_when_the_jobs_have_ended_and_the_last_worker_has_left() -> None:
