@@ -1,4 +1,4 @@
-# make demo: the word count, by four programs.  make test: the whole suite.  Needs Python 3.11 or newer, nothing else.
+# make demo: the word count on all cores; make demo-kill: the same with a worker killed.  make test: the whole suite.  Needs Python 3.11 or newer, nothing else.
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 FIND := for p in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done
 
-.PHONY: demo test check coverage bench nightly clean
+.PHONY: demo demo-kill test check coverage bench nightly clean
 
 demo: $(BIN)/.run
-	$(BIN)/csp run examples/wordcount_programs.py
+	$(BIN)/csp run examples/wordcount_pool.py
+
+demo-kill: $(BIN)/.run
+	$(BIN)/csp run examples/wordcount_pool.py --arg kill=true
 
 test: $(BIN)/.test
 	$(BIN)/python -m pytest

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from . import commstime, disturbed, network, observer, parked, selection
+from . import commstime, disturbed, network, observer, parked, pools, selection
 from .measure import FULL, NORMAL, SMOKE, Effort
 from .report import Group, machine, write
 
@@ -21,16 +21,19 @@ GROUPS: dict[str, Callable[[Effort, Callable[[str], object]], Group]] = {
     "observer": observer.measure,
     "network": network.measure,
     "disturbed": disturbed.measure,
+    "pools": pools.measure,
 }
 RESULTS = Path(__file__).parent / "results.json"
 
 ABOUT = """\
 csp and its peers side by side: CommsTime, selection, parked processes, what observing costs when
-nobody observes, channels between programs, and what strangers cost them.  Rounds of all candidates are interleaved and the best of each counts.  A
-figure that misses its goal is told and changes nothing else: the exit status is 0.
+nobody observes, channels between programs, what strangers cost them, and pools of workers.  Rounds
+of all candidates are interleaved and the best of each counts.  A figure that misses its goal is
+told and changes nothing else: the exit status is 0.
 
 Peers that are not installed are skipped, with the reason: `pip install -e '.[bench]'` brings
-aiochan and PyCSP; Go wants a `go`, the counting of instructions a `valgrind`.
+aiochan, PyCSP, Celery, Dask and SCOOP; Celery wants a `redis-server`, Go a `go`, the counting of
+instructions a `valgrind`.
 """
 
 

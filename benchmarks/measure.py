@@ -19,7 +19,8 @@ class Effort:
 
     `seconds` is what one measurement shall take, `repeats` how many passes there are, `parked`
     how many processes are parked in how many `parked_repeats`, `counted` the rounds of CommsTime
-    whose instructions are counted.
+    whose instructions are counted, `requests` of 10 ms how many a pool gets in each of its
+    `pool_repeats` turns.
     """
 
     seconds: float
@@ -27,11 +28,37 @@ class Effort:
     parked: int
     parked_repeats: int
     counted: int
+    requests: int
+    pool_repeats: int
 
 
-SMOKE = Effort(seconds=0.04, repeats=2, parked=2_000, parked_repeats=1, counted=300)
-NORMAL = Effort(seconds=0.3, repeats=7, parked=100_000, parked_repeats=2, counted=1_000)
-FULL = Effort(seconds=0.5, repeats=15, parked=100_000, parked_repeats=4, counted=4_000)
+SMOKE = Effort(
+    seconds=0.04,
+    repeats=2,
+    parked=2_000,
+    parked_repeats=1,
+    counted=300,
+    requests=40,
+    pool_repeats=1,
+)
+NORMAL = Effort(
+    seconds=0.3,
+    repeats=7,
+    parked=100_000,
+    parked_repeats=2,
+    counted=1_000,
+    requests=2_000,
+    pool_repeats=2,
+)
+FULL = Effort(
+    seconds=0.5,
+    repeats=15,
+    parked=100_000,
+    parked_repeats=4,
+    counted=4_000,
+    requests=2_000,
+    pool_repeats=5,
+)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from csp.lowlevel import TrioKernel, current_kernel
 
 from .measure import Effort, Skipped
 
-SCALES = {"us": 1e6, "s": 1.0, "KiB": 1 / 1024, "instructions": 1.0, "tests": 1.0}
-PLACES = {"us": 2, "s": 2, "KiB": 2, "instructions": 0, "tests": 2}
+SCALES = {"us": 1e6, "ms": 1e3, "s": 1.0, "KiB": 1 / 1024, "instructions": 1.0, "tests": 1.0}
+PEERS = ("aiochan", "pycsp", "greenlet", "celery", "redis", "distributed", "scoop")
+PLACES = {"us": 2, "ms": 2, "s": 2, "KiB": 2, "instructions": 0, "tests": 2}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Group:
         rows = [
             {
                 "what": row.what,
-                "unit": {"us": "s", "KiB": "bytes"}.get(row.unit, row.unit),
+                "unit": {"us": "s", "ms": "s", "KiB": "bytes"}.get(row.unit, row.unit),
                 "best": min(row.samples),
                 "samples": row.samples,
                 "compared": row.compared,
@@ -151,7 +152,7 @@ def machine() -> dict[str, Any]:
         "python optimised": "--enable-optimizations"
         in str(sysconfig.get_config_var("CONFIG_ARGS")),
         "trio": version("trio"),
-        "peers": {name: _version(name) for name in ("aiochan", "pycsp", "greenlet")},
+        "peers": {name: _version(name) for name in PEERS},
         "path": "lending turns" if csp.run(_lends) else "trio's scheduler alone",
         "commit": _commit(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,

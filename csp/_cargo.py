@@ -30,7 +30,10 @@ class Cargo:
         """Close the old handles, or the new ones if the value was not taken."""
         for old, new in self.pairs:
             if committed:
-                old._leave(f"you sent this {old._what} of `{old._core.name}` away")
+                if new._owner is CLOSED:  # whoever has got it retired it before we came
+                    old._retire()
+                old._leave("")
+                old._story = f"you sent this {old._what} of `{old._core.name}` away"
             elif old._owner is CLOSED:  # it was retired while it was offered
                 new._retire()
             else:

@@ -40,7 +40,7 @@ from ._core import Core
 from ._end import End
 from ._errors import EndClosed, EndOfChannel
 from ._kernel import HOLDER, PARK
-from ._lease import Failed, Lease
+from ._lease import Failed, Lease, Settling
 from ._offer import (
     COMMITTED,
     LEASE,
@@ -141,7 +141,7 @@ class Sender(End, abc.Sender[T_contra]):
         checkpoint = await kernel.before()
         self._acting()
         core = self._core
-        core.refuse(value)
+        core.refuse(value.value if type(value) is Settling else value)
         if kernel.hook is not None:
             kernel.tell("offered", core.path(), "send")
         if core.must_ask():  # the answer takes a while: let a pending cancel strike before
@@ -205,12 +205,14 @@ class Sender(End, abc.Sender[T_contra]):
         """An output guard: `produce()` makes the value once the partner is fixed.
 
         It may not communicate; if it raises, the selection raises and nothing was sent.  Raises
-        RuntimeError if the home of the channel is another program, which alone orders its offers.
+        RuntimeError if the home of the channel is another program where it has no buffer: that
+        program alone orders its offers.
         """
-        if self._core.elsewhere:
+        if self._core.home is not None and not self._core.roomy:
             raise RuntimeError(
                 f"no output guard on `{self._core.name}`: its home is another program, which alone "
-                f"orders the offers; share the channel here, or send in a process of its own"
+                f"orders the offers; give it a buffer there, share the channel here, or send in a "
+                f"process of its own"
             )
         if not callable(produce):
             raise TypeError(f"offer takes a function that makes the value, not {produce!r}")

@@ -8,7 +8,7 @@ Invariants:
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, NoReturn, get_args
 
@@ -37,9 +37,9 @@ class Core(Rendezvous):
     """What the ends of one channel share."""
 
     __slots__ = (
-        "__weakref__", "answers", "carries", "channel", "check", "detached", "elsewhere", "exact", "failed",
-        "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
-        "shared", "wanted", "work",
+        "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
+        "home", "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "roomy", "shared", "tell_home", "wanted", "work",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,10 @@ class Core(Rendezvous):
         self.work: dict[Item, Holder | None] | None = (
             None  # what is leased or in a block, and by whom
         )
-        self.elsewhere: bool = False  # its home is another program
+        self.home: object | None = None  # what leads to it, if it is another program
+        self.roomy: bool = False  # which has a buffer for it
+        # waits until what was said to that home is on its way
+        self.tell_home: Callable[[], Awaitable[object]] | None = None
         self.lost: str = ""  # why the node with the other ends is gone
         # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
         self.wanted: Callable[[bool], object] | None = None

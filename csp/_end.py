@@ -301,13 +301,17 @@ class End:
         if kernel.hook is not None:
             kernel.tell("poisoned", self._core.path(), "", reason)
 
+    def _matters(self) -> bool:
+        """True if somebody may wait for it to retire: its channel is not over."""
+        return self._core.state(self._side) is None
+
     def __del__(self) -> None:
         if self._owner is CLOSED:
             return
         ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
         if ending and self._is_idle():
             self._tell_idle()
-        elif not ending and self._owner is not TRAVELLING and not self._claims:
+        elif not ending and self._owner is not TRAVELLING and not self._claims and self._matters():
             warnings.warn(
                 f"the {self._what} of channel `{self._core.name}` was dropped without being "
                 f"retired: use `with`, or give it to a process",

@@ -239,10 +239,16 @@ class CallFailed(RuntimeError):
 
 
 class RequestFailed(CallFailed):
-    """A request of a pool failed as often as it may; `history` lists the errors.
+    """A request of a pool failed as often as it may.
+
+    `history` has a line for each attempt: which worker, when, what happened.
 
     >>> RequestFailed("failed 3 times").history
     ()
     """
 
-    history: tuple[str, ...] = ()
+    def __init__(
+        self, message: str = "", *, traceback: str = "", history: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, traceback=traceback)
+        self.history: tuple[str, ...] = history

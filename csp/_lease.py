@@ -5,10 +5,11 @@ Invariant: each held value is settled exactly once, when its block ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
 
-from ._cargo import pack
+from ._cargo import map_ends, pack
 from ._core import Core
 from ._errors import ChannelEnded, EndOfChannel, LeaseFailed
 from ._kernel import Scope
@@ -17,10 +18,25 @@ from ._offer import EXTEND, LEASE, Item, Party
 from ._parking import current_kernel, protected
 
 if TYPE_CHECKING:
-    from ._channel import Receiver
+    from ._channel import Receiver, Sender
 
+R = TypeVar("R")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Settling:
+    """A value on its way to a home elsewhere, which ends the lease of `item` when it is taken."""
+
+    __slots__ = ("item", "value")
+
+    def __init__(self, value: Any, item: Item) -> None:
+        self.value: Any = value
+        self.item: Item = item
+
+    def _map_ends(self, change: Callable[[Any], Any]) -> Settling:
+        value = map_ends(self.value, change)
+        return self if value is self.value else Settling(value, self.item)
 
 
 class Failed(NamedTuple, Generic[T]):
@@ -145,13 +161,65 @@ class Lease(Generic[T_co]):
 
     def _held(self) -> Item:
         if self._item is None:
-            raise RuntimeError("a lease has a value inside its `async with` block only")
+            raise RuntimeError(
+                "a lease has a value inside its `async with` block only, until its `send` begins"
+            )
         return self._item
+
+    async def send(self, results: Sender[R], value: R, /) -> None:
+        """Send `value` on `results` and end the lease: both or neither, whatever is lost meanwhile.
+
+        Returns when the value was taken, as `results.send` does.  The lease is done then: what the
+        block raises afterwards passes on, and so it does while another trio task sends.  If it raises, or is cancelled, nothing was sent and the
+        lease goes on (after DeliveryUnknown nobody knows; a second result is refused at the home).
+
+        Raises RuntimeError if the two channels have not the same home, or the lease is over here,
+        LeaseFailed if it is over at a home elsewhere; otherwise what `results.send` raises.
+
+        >>> import csp
+        >>> async def main() -> None:
+        ...     jobs = csp.Channel(int, name="jobs", buffer=1)
+        ...     results = csp.Channel(str, name="results", buffer=1)
+        ...     with jobs.sender() as tx, jobs.receiver() as rx, results.sender() as out:
+        ...         await tx.send(7)
+        ...         async with rx.lease() as job:
+        ...             await job.send(out, f"{job.value} is done")
+        ...     with results.receiver() as done:
+        ...         print(await done.receive())
+        >>> csp.run(main)
+        7 is done
+        """
+        item, core = self._held(), self._core
+        if results._core.home is not core.home:
+            raise RuntimeError(
+                f"`{results.channel_name}` and `{core.name}` have not the same home, so a value "
+                f"cannot be sent on the one and the lease on the other be done in one step: let "
+                f"one program share both and use both over one link, or use a call"
+            )
+        self._item = None  # a block that ends meanwhile leaves it to us
+        try:
+            await results._send(value if core.home is None else Settling(value, item))
+        except BaseException:
+            self._item = item
+            raise
+        settle(core, item, give_back=False)
 
     async def __aenter__(self) -> Self:
         if self._item is None:
             self._item = await self._receiver._take(LEASE)
+        if self._core.tell_home is not None:  # so that a block that kills us at once counts there
+            try:
+                await self._core.tell_home()
+            except BaseException:
+                self._give_back()
+                raise
         return self
+
+    def _give_back(self) -> None:
+        """It was not tried."""
+        item, self._item = self._held(), None
+        item.attempts -= 1
+        settle(self._core, item, give_back=True)
 
     async def __aexit__(
         self,
@@ -159,8 +227,10 @@ class Lease(Generic[T_co]):
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> bool:
-        item, self._item = self._held(), None
+        item, self._item = self._item, None
         core = self._core
+        if item is None:  # its `send` ends it
+            return False
         if error is None:
             settle(core, item, give_back=False)
             return False
@@ -176,11 +246,9 @@ class Lease(Generic[T_co]):
         ) from error
 
     def __del__(self) -> None:
-        item, self._item = self._item, None
-        if item is not None:
-            item.attempts -= 1
+        if self._item is not None:
             try:
-                settle(self._core, item, give_back=True)
+                self._give_back()
             except RuntimeError:  # collected outside of a run: nobody is left to wake
                 return
 

@@ -49,9 +49,14 @@ class Item:
     """
 
     __slots__ = (
-        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "last", "lost", "sender",
+        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "given", "last", "lost", "sender",
         "tentative", "value", "withdrawn",
     )  # fmt: skip
+
+    @property
+    def is_offered(self) -> bool:
+        """True if its sender is an alternation, which waits for the answer."""
+        return self.sender is not None and self.sender.mode == OFFER
 
     def __init__(self, value: Any) -> None:
         self.value: Any = value
@@ -66,6 +71,7 @@ class Item:
         self.ask_back: Callable[[], object] | None = None
         self.last: bool = False
         self.lost: Any = None  # set when the link on which it came is lost
+        self.given: Any = None  # as what it came from elsewhere
 
 
 class Party:

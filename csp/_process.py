@@ -254,12 +254,11 @@ class Copies(Process[Any]):
         if n < 0:
             raise ValueError(f"{n} copies of a process cannot be run")
         of._begin_use()
+        copies = (of, *(of._copy() for _ in range(n - 1))) if n else ()
         super().__init__(f"{n} * {of.name}", place)
         if n == 0:
             of._drop()
-            self._adopt_all(())
-        else:
-            self._adopt_all((of, *(of._copy() for _ in range(n - 1))))
+        self._adopt_all(copies)
 
     def _adopt_all(self, copies: tuple[Process[Any], ...]) -> None:
         self.copies = copies

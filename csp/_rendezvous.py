@@ -20,11 +20,15 @@ Invariants of a `Rendezvous`:
   no watches, both directions open, no poison, nobody elsewhere who has to be asked or told
   (`slow`).  The hot paths of the ends rest on it.
 * `listeners` hear of the end of their side, and of nothing else.
+* `hopeful` hear once that a sender would not have to wait, and are forgotten then.
+* while `reluctant` no offer of an alternation is taken: the home of the channel is elsewhere, and
+  had no room for the last one.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from ._buffers import Buffer
@@ -72,11 +76,13 @@ class Rendezvous:
         "front",
         "gone",
         "held",
+        "hopeful",
         "last",
         "listeners",
         "poison",
         "quick",
         "receivers",
+        "reluctant",
         "senders",
         "slow",
         "watches",
@@ -90,6 +96,8 @@ class Rendezvous:
         self.front: deque[Item] | None = None
         self.watches: tuple[list[Watch], list[Watch]] | None = None
         self.listeners: list[Party] | None = None
+        self.hopeful: list[Callable[[], object]] | None = None
+        self.reluctant: bool = False
         self.held: int = 0
         self.senders: int = 0  # ends
         self.receivers: int = 0
@@ -188,6 +196,14 @@ class Rendezvous:
         if self.watches is not None:
             for watch in self.watches[side]:
                 watch.selector.hints |= watch.bit
+        if self.hopeful is not None and side == SEND:
+            told, self.hopeful = self.hopeful, None
+            for tell in told:
+                tell()
+
+    def hope(self, tell: Callable[[], object]) -> None:
+        """Call `tell()` when a sender would not have to wait; it may not use the channel."""
+        self.hopeful = [*(self.hopeful or ()), tell]
 
     def _review(self) -> None:
         self.quick = (
@@ -203,7 +219,7 @@ class Rendezvous:
     def _selecting(self, side: int, me: Party | None) -> Watch | None:
         """The watch of `side` whose selection waits longest, but none of `me`'s own."""
         best: Watch | None = None
-        if self.watches is not None:
+        if self.watches is not None and not (self.reluctant and side == SEND):
             for watch in self.watches[side]:
                 if watch.mode == UNTIL_END or not watch.waits(me):
                     continue
@@ -253,6 +269,8 @@ class Rendezvous:
         if side == SEND:
             if self.buffer is not None and not self.buffer.full:
                 return True
+            if self.reluctant:
+                return False
         elif self.front or self.buffer:
             return True
         return self.has_partner(1 - side, me)

@@ -13,7 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from . import _lease
@@ -21,6 +21,7 @@ from ._call import Ticket
 from ._core import Core
 from ._end import TRAVELLING, End
 from ._errors import CallFailed, DeliveryUnknown, LinkLost
+from ._latch import Flag
 from ._offer import (
     COMMITTED,
     GIVEN,
@@ -36,6 +37,7 @@ from ._offer import (
 from ._parking import current_kernel
 
 ACCEPT, HOLD, RELEASE, DONE, FAIL, RETURN = "accept", "hold", "release", "done", "fail", "return"
+UNKNOWN = "unknown"
 
 
 def take_over(end: Any, *, travelling: bool = False) -> Any:
@@ -50,9 +52,14 @@ def take_over(end: Any, *, travelling: bool = False) -> Any:
     return new
 
 
-def is_elsewhere(end: Any) -> bool:
-    """True if the channel of this end has its home in another program."""
-    return bool(end._core.elsewhere)
+def travelling(end: Any) -> Any:
+    """One more end like this one, closed or not, for a value: it belongs to who takes the value."""
+    return end._twin(TRAVELLING)
+
+
+def home_of(end: Any) -> Any:
+    """What leads to the home of this end's channel; None if that is this program."""
+    return end._core.home
 
 
 def same_channel(one: Any, other: Any) -> bool:
@@ -126,6 +133,10 @@ class Taker(_Elsewhere):
 
     `taken(item)` gets each of them; `ended()` is called when nothing more can come.  Call `ask`
     when `may` has become true.
+
+    `home`: what leads to the home of the channel, if that is there; `roomy`: it has a buffer there.
+    A value that an alternation offers is then either taken there at once or released, and none is
+    offered any more until `welcome` is called.
     """
 
     def __init__(
@@ -135,7 +146,8 @@ class Taker(_Elsewhere):
         may: Callable[[], bool],
         taken: Callable[[Item], object],
         ended: Callable[[], object],
-        elsewhere: bool = False,
+        home: object | None = None,
+        roomy: bool = False,
     ) -> None:
         self._may: Callable[[], bool] = may
         self._taken: Callable[[Item], object] = taken
@@ -143,7 +155,7 @@ class Taker(_Elsewhere):
         self._waits: bool = False  # the party stands in line
         super().__init__(end, ended)
         self._party.side, self._party.mode, self._party.end = RECEIVE, TENTATIVE, self.end
-        self.core.elsewhere = elsewhere
+        self.core.home, self.core.roomy = home, roomy
         self.core.be_slow()
 
     def ask(self) -> None:
@@ -161,6 +173,13 @@ class Taker(_Elsewhere):
                 self._take()
             if woken:
                 current_kernel().wake_all(woken)
+
+    def welcome(self) -> None:
+        """As `ask`; alternations may offer values again."""
+        if self.core.reluctant:
+            self.core.reluctant = False
+            self.stop()  # one that waits is met by who comes to the line
+        self.ask()
 
     def stop(self) -> None:
         """Leave the line."""
@@ -199,6 +218,8 @@ class Taker(_Elsewhere):
 
     def release(self, item: Item) -> None:
         """Nobody has taken it; it goes to the front, or back to the sender that wants it."""
+        if self.core.roomy and item.is_offered:
+            self.core.reluctant = True
         _lease.settle(self.core, item, give_back=True)
 
     def keep(self, item: Item, *, extended: bool, cancel: Callable[[], object]) -> None:
@@ -313,7 +334,7 @@ class Given(Standing):
     def as_item(self, value: Any) -> Item:
         """What it brings, in its receiver's hands."""
         item = Item(value)
-        item.attempts, item.last = max(self.attempt - 1, 0), self.last
+        item.attempts, item.last, item.given = max(self.attempt - 1, 0), self.last, self
         return item
 
 
@@ -321,10 +342,12 @@ class Giver(_Elsewhere):
     """Brings values for a sender elsewhere.
 
     `told(given, answer, detail)` gets the answers: ACCEPT, HOLD (detail: True if the sender waits
-    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN.
+    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN;
+    UNKNOWN (detail: the error) when it had gone on to somebody elsewhere who is lost.
     `wanted(False)` is called when a receiver begins to wait, `wanted(True)` when one has looked for
-    a value in vain and does not wait.  `lends`: a value that is leased stays
-    the other side's, which hears how the work went; otherwise it is this channel's then.
+    a value in vain and does not wait.  `home`: what leads to the home of the channel, if that is
+    there; a value that is leased stays that one's, which hears how the work went.  `tell_home()`
+    waits until what it was told is on its way: a leased block begins after that.
     """
 
     def __init__(
@@ -334,12 +357,13 @@ class Giver(_Elsewhere):
         told: Callable[[Given, str, Any], object],
         ended: Callable[[], object],
         wanted: Callable[[bool], object] | None = None,
-        lends: bool = False,
+        home: object | None = None,
+        tell_home: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         super().__init__(end, ended)
         self._told: Callable[[Given, str, Any], object] = told
-        self._mode: int = GIVEN if lends else TAKE
-        self.core.elsewhere = lends
+        self._mode: int = TAKE if home is None else GIVEN
+        self.core.home, self.core.tell_home = home, tell_home
         if wanted is not None:
             self.core.wanted = wanted
             self.core.be_slow()
@@ -378,9 +402,9 @@ class Giver(_Elsewhere):
         watches = self.core.watches
         return watches is not None and any(w.selector.is_locked() for w in watches[RECEIVE])
 
-    def is_served(self) -> bool:
-        """True if nothing that was given waits for a receiver."""
-        return not self.core.waiting(SEND)
+    def hope(self, tell: Callable[[], object]) -> None:
+        """Call `tell()`, once, when a value would be taken at once; it may not use the channel."""
+        self.core.hope(tell)
 
     def stands(self, given: Given) -> bool:
         """True if nobody has taken it yet."""
@@ -405,7 +429,8 @@ class Giver(_Elsewhere):
         given.settled = True
         if given.call is not None:
             given.call.give_up()
-        elif given.kept is not None and given.kept.lost is not None:
+        elif given.kept is not None:
+            given.kept.lost = given.kept.lost or Flag()
             given.kept.lost.set()
         elif given.engaged is not None:
             given.may_leave()
@@ -428,6 +453,8 @@ class Giver(_Elsewhere):
         elif outcome == RETURNED and me.kept is not None:
             errors = me.kept.errors
             self._tell_of(me, FAIL if errors else RETURN, errors[-1] if errors else None)
+        elif isinstance(outcome, DeliveryUnknown):
+            self._tell_of(me, UNKNOWN, outcome)
         else:  # withdrawn, or the channel has ended
             self._tell_of(me, RELEASE if me.kept is None else RETURN, None)
 
@@ -441,6 +468,8 @@ class Giver(_Elsewhere):
             self._tell_of(me, DONE, ticket.reply)
 
     def _tell_of(self, me: Given, answer: str, detail: Any) -> None:
+        if answer != HOLD and me.kept is not None:
+            me.kept.given = None
         if not me.settled:
             me.settled = answer != HOLD
             self._told(me, answer, detail)

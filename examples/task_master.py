@@ -94,7 +94,7 @@ async def main(address: str, secret: Path, tasks: int = 100, size: int = 20_000)
             async with Spawn() as spawn:
                 spawn(tell(node.events(), progress.console), background=True)
                 counting = spawn(collector(channel.sender(), blocks(tasks, size), progress))
-        again = node.status().total.redelivered
+        again = node.status().total.retried
     print(summary(tasks, counting.result()))
     if again:
         print(f"tasks given to another worker, because the first was lost: {again:,}")

@@ -4,10 +4,15 @@ Reading order, which is the order of imports:
 
     _errors  wire (frames events port liveness outbox connection)
     _address  _transport                                         streams
-    _secret  _certificate  _hello  _handshake  _pace  _entrance  who gets in
+    _secret  _certificate  _hello  _handshake  _rate  _entrance  who gets in
     _nesting  _shape  _fingerprint  _codec  _passage             what gets in
     _counters  _ports  _link                                     what hangs on a link
     _status  _news  _shared  _lookup  _inside  _node  _serve     a node
+    placement (_site  _greeting  _target  _said
+               _placed  _program)                                programs elsewhere
+    _batches  _work  worker  placement (_there)                  what they do
+    _requests  _asking  _attempts  _sizes                        requests
+    _members  _staff  _progress  _pool  _map_reduce              pools
 
 DEVELOPING.md says what each of them is about.
 """
@@ -25,7 +30,12 @@ from ._errors import NetworkError as NetworkError
 from ._errors import ProtocolError as ProtocolError
 from ._errors import SecretError as SecretError
 from ._errors import TypeRefused as TypeRefused
+from ._map_reduce import map_reduce as map_reduce
+from ._members import WorkerStatus as WorkerStatus
 from ._node import Node as Node
+from ._pool import Pool as Pool
+from ._pool import PoolFailed as PoolFailed
+from ._pool import pool as pool
 from ._ports import RemoteError as RemoteError
 from ._secret import Secret as Secret
 from ._secret import keygen as keygen
@@ -42,6 +52,11 @@ from ._status import PeerLost as PeerLost
 from ._status import PeerRecovered as PeerRecovered
 from ._status import PeerRefused as PeerRefused
 from ._status import PeerSuspect as PeerSuspect
+from .placement import CannotStart as CannotStart
+from .placement import Cores as Cores
+from .placement import DaskCluster as DaskCluster
+from .placement import Hosts as Hosts
+from .placement._placed import ProgramLost as ProgramLost
 
 
 def _say_where_they_are_found() -> None:

@@ -11,8 +11,9 @@ class Counters(msgspec.Struct):
     """Values of one link since it stands, or of a node since it was made.
 
     `sent` were delivered to the other side.  Of these `taken` were taken there, of `unknown` nobody
-    knows, and all others stand there still or have come back untaken.  `redelivered` of them had
-    been tried before.  `received` came from the other side.
+    knows, and all others stand there still or have come back untaken.  `retried` of them were the
+    second or a later attempt at a value: what came back untried does not count.  `received` came
+    from the other side.
 
     >>> Counters().sent
     0
@@ -21,7 +22,7 @@ class Counters(msgspec.Struct):
     sent: int = 0
     taken: int = 0
     received: int = 0
-    redelivered: int = 0
+    retried: int = 0
     unknown: int = 0
 
     def add(self, other: Counters) -> None:

@@ -5,7 +5,7 @@ Invariants:
   touches no link.
 * `_strangers` are the connections without a finished handshake, the oldest first: at most
   `STRANGERS`, and `STRANGERS_OF_ADDRESS` from one address.
-* who comes spends a token of `pace`, who gets as far as the proof `PROOF` more; who gets in has
+* who comes spends a token of `rate`, who gets as far as the proof `PROOF` more; who gets in has
   them back.  So all strangers together cost the node a twentieth of its time, whatever they do.
 """
 
@@ -22,7 +22,7 @@ from ._certificate import Certificate
 from ._errors import HandshakeError, NetworkError
 from ._handshake import client_tls, open_as_client, open_as_server, server_tls, time_limit
 from ._hello import Hello, Terms
-from ._pace import Pace
+from ._rate import Rate
 from ._secret import Secret
 from ._transport import dial
 
@@ -53,12 +53,18 @@ class Entrance:
     ) -> None:
         self._roles, self._certificate, self._hello = roles, certificate, hello
         self._strangers: list[tuple[str, trio.CancelScope]] = []
-        self.pace: Pace = Pace(burst=BURST, rate=RATE)
+        self.rate: Rate = Rate(RATE, burst=BURST)
 
     async def prepare(self) -> None:
         """Compute the keys, so that nobody's handshake waits for them."""
         for secret in self._roles.values():
             await secret.key()
+
+    async def room(self) -> None:
+        """Wait until one more may come."""
+        while pause := self.rate.pause(trio.current_time()):
+            await trio.sleep(pause)
+        self.rate.spend(1)
 
     async def let_in(self, stream: Any, address: str) -> Joined:
         """Shake hands with whoever has connected from `address`.
@@ -95,9 +101,9 @@ class Entrance:
             der = b""
             if self._certificate is not None:
                 stream, der = await server_tls(stream, self._certificate)
-            self.pace.spend(PROOF)
+            self.rate.spend(PROOF)
             terms, role, leftover = await open_as_server(stream, self._roles, self._hello, der)
-        self.pace.give_back(1 + PROOF)
+        self.rate.give_back(1 + PROOF)
         return Joined(stream, terms, role, leftover, address, False)
 
 

@@ -140,8 +140,10 @@ class Inside:
 
     # --- its state -------------------------------------------------------------------------
 
-    def status(self) -> NodeStatus:
-        """Everything at this moment."""
+    def status(self, role: str | None = None) -> NodeStatus:
+        """Everything at this moment; for a role, only the names that are for it."""
+        shared = self.shares.described(role)
+        told = None if role is None else frozenset(shared)
         total = Counters()
         for counters in (self._past, *(link.counters for link in self.links)):
             total.add(counters)
@@ -149,8 +151,8 @@ class Inside:
             label=self.label,
             address=self.address,
             uptime=trio.current_time() - self._started,
-            shared=self.shares.described(),
-            links=[_link_status(link) for link in self.links],
+            shared=shared,
+            links=[_link_status(link, told) for link in self.links],
             total=total,
             joined=self._joined,
             lost=self._lost,
@@ -158,9 +160,11 @@ class Inside:
             lag=max(self._lags, default=0.0),
         )
 
-    async def _serve_status(self, calls: csp.Receiver[csp.Call[str, NodeStatus]]) -> None:
+    async def _serve_status(
+        self, role: str | None, calls: csp.Receiver[csp.Call[str, NodeStatus]]
+    ) -> None:
         with calls:
-            await calls.serve(lambda request: self.status())
+            await calls.serve(lambda request: self.status(role))
 
     async def _watch_lag(self) -> None:
         while True:
@@ -175,9 +179,10 @@ class Inside:
         self._started = trio.current_time()
         self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
-        calls: csp.Channel[Any] = csp.Channel(csp.Call[str, NodeStatus], name=STATUS)
-        self.shares.add_status(calls.sender())
-        self.nursery.start_soon(self._serve_status, take_over(calls.receiver()))
+        for role in self.shares.roles:
+            calls: csp.Channel[Any] = csp.Channel(csp.Call[str, NodeStatus], name=STATUS)
+            self.shares.add_status(role, calls.sender())
+            self.nursery.start_soon(self._serve_status, role or None, take_over(calls.receiver()))
         self.nursery.start_soon(self._watch_lag)
 
     @property
@@ -247,7 +252,8 @@ def _in_work(link: Link) -> bool:
     return any(port.values for port in link.connection.ports.values() if port.name != STATUS)
 
 
-def _link_status(link: Link) -> LinkStatus:
+def _link_status(link: Link, told: frozenset[str] | None) -> LinkStatus:
+    """`told`: the names that may be shown, if not all."""
     items = [port.oldest() for port in link.ports.values() if isinstance(port, Outlet)]
     ages = [age for age in items if age is not None]
     return LinkStatus(
@@ -255,7 +261,11 @@ def _link_status(link: Link) -> LinkStatus:
         address=link.address,
         role=link.role,
         state="suspect" if link.suspected else "alive",
-        ports=sorted(port.name for port in link.connection.ports.values() if port.name != STATUS),
+        ports=sorted(
+            port.name
+            for port in link.connection.ports.values()
+            if port.name != STATUS and (told is None or port.name in told)
+        ),
         counters=link.counters,
         p50=link.round_trips.percentile(50),
         p99=link.round_trips.percentile(99),

@@ -18,20 +18,23 @@ from typing import Any, Protocol, cast
 import trio
 
 import csp
-from csp.lowlevel import Latch, current_kernel, is_elsewhere, take_over
+from csp.lowlevel import Latch, current_kernel, home_of, same_channel, take_over, travelling
 
 from ._counters import Counters, RoundTrips
 from ._errors import NameRefused, NetworkError, TypeRefused
 from ._passage import Passage
-from ._ports import PATIENCE, Inlet, Outlet
+from ._ports import PATIENCE, Ending, Inlet, Outlet
 from .wire import Connection, events
 
 LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
-UNKNOWN, DIRECTION, TYPE, FORBIDDEN, RELAY = 1, 2, 3, 4, 5  # why a port is refused
+UNKNOWN, DIRECTION, TYPE, FORBIDDEN = 1, 2, 3, 4  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
+MOVING_LENGTH = 1 + 32
+BARE, ROOMY, HOMEWARD = b"\0", b"\1", b"\2"  # before the name: its home has a buffer, it goes home
 
 Port = Outlet | Inlet
+Departing = Any  # the name of an end of ours, or an end on its way home
 
 # what happens to values, and goes to their port at once
 OF_PORT: dict[type, Callable[[Any, Any], None]] = {
@@ -68,9 +71,8 @@ class Home(Protocol):
 class Asking:
     """A port that was asked for and has no answer yet."""
 
-    def __init__(self, number: int, bind: Callable[[], Port] | None) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
-        self.bind = bind
         self.answered: trio.Event = trio.Event()
         self.error: Exception | None = None
 
@@ -98,7 +100,8 @@ class Link:
         self.round_trips: RoundTrips = RoundTrips()
         self.ports: dict[int, Port] = {}
         self.asking: dict[int, Asking] = {}
-        self.departing: list[str] = []  # names of the ends in the value that is being encoded
+        self.endings: dict[tuple[int, int], Ending] = {}  # results not taken yet, by their leases
+        self.departing: list[Departing] = []  # ends in the value that is being encoded
         self.arriving: list[Callable[[], None]] = []  # opens the ends in the value just decoded
         self.lost: str = ""  # why, once it is
         self.left: bool = False  # it said goodbye
@@ -110,6 +113,8 @@ class Link:
         self._writable = Latch()
         self._writer_waits = False
         self._turn = Latch()  # set when the writer has had its turn
+        self._unwritten: Latch | None = None  # set when what is said now is written
+        self._being_written: Latch | None = None  # set when the bytes taken last are written
         self._dispatch: dict[type, Callable[[Any], object]] = {
             events.Wanted: self._wanted,
             events.Retired: self._retired,
@@ -159,7 +164,23 @@ class Link:
 
     def data_to_send(self) -> bytes:
         """The next bytes to write, b"" if there are none now."""
-        return self.connection.data_to_send()
+        self._have_written()
+        self._being_written, self._unwritten = self._unwritten, None
+        data = self.connection.data_to_send()
+        if not data:
+            self._have_written()
+        return data
+
+    def _have_written(self) -> None:
+        if self._being_written is not None:
+            self._being_written.set()
+
+    async def written(self) -> None:
+        """Wait until the short frames that were said so far are written, or the link is lost."""
+        if not self.lost:
+            self._unwritten = self._unwritten or Latch()
+            self.poke()
+            await self._unwritten.wait(current_kernel())
 
     def has_said_all(self) -> bool:
         """True once nothing will follow what was written, a goodbye last."""
@@ -215,17 +236,15 @@ class Link:
 
     # --- ports -----------------------------------------------------------------------------
 
-    def ask(
-        self, name: str, passage: Passage, receives: bool, bind: Callable[[], Port] | None = None
-    ) -> Asking:
-        """Ask for a port to a shared name; `bind` makes what hangs on it, at once."""
+    def ask(self, name: str, passage: Passage, receives: bool) -> Asking:
+        """Ask for a port to a shared name."""
         number = self.connection.open(
             name,
             receives=receives,
             fingerprint=passage.fingerprint,
             described=passage.described,
         )
-        asking = self.asking[number] = Asking(number, bind)
+        asking = self.asking[number] = Asking(number)
         self.poke()
         return asking
 
@@ -242,7 +261,8 @@ class Link:
 
     def attach_sender(self, number: int, far: Any, passage: Passage) -> None:
         """Let the values of a channel flow away; `far` is its receiver."""
-        self._attach(number, Outlet(self, number, far, passage, home=False))
+        roomy = self.connection.ports[number].buffered
+        self._attach(number, Outlet(self, number, far, passage, home=False, roomy=roomy))
 
     def _attach(self, number: int, port: Port) -> None:
         self.ports[number] = port
@@ -317,7 +337,7 @@ class Link:
             return UNKNOWN, "this end was lost on its way"
         passage = Passage(end.type)
         why = mismatch(event, passage, end)
-        return (TYPE, why) if why else (end, passage, 0)
+        return (TYPE, why) if why else (end, passage, end.statistics().max_buffer_size)
 
     def _opened(self, event: events.Opened) -> None:
         asking = self.asking.pop(event.port, None)
@@ -325,12 +345,9 @@ class Link:
             self.connection.retire(event.port)
         else:
             asking.answered.set()
-            self._bound(event.port)
-
-    def _bound(self, number: int) -> None:
-        port = self.ports.get(number)
-        if port is not None:
-            port.start()
+            port = self.ports.get(event.port)  # an end that came in a value has its port already
+            if port is not None:
+                port.start()
 
     def _refused(self, event: events.Refused) -> None:
         asking = self.asking.pop(event.port, None)
@@ -345,24 +362,55 @@ class Link:
 
     def lower(self, end: Any) -> bytes:
         """The name under which the other side can open an end that travels in a value."""
-        if is_elsewhere(end):
+        home: object = home_of(end)
+        if home is self:
+            self.departing.append(end)
+            return HOMEWARD + self._number_of(end).to_bytes(4)
+        if home is not None:
             raise TypeError(
-                f"the home of `{end.channel_name}` is another program: an end travels from its "
-                f"home only, so share the channel here, or send the name and open it there"
+                f"the home of `{end.channel_name}` is a third program: an end travels from its home "
+                f"or back to it, so send the name instead, and open it there"
             )
         Passage(end.type)
         name = MOVING + secrets.token_hex(16)
         self._moving[name] = end
         self.departing.append(name)
-        return name.encode()
+        return (ROOMY if end.statistics().max_buffer_size else BARE) + name.encode()
 
-    def stay(self, names: list[str]) -> None:
+    def _number_of(self, end: Any) -> int:
+        """The port on which the channel of an end hangs; 0 if it does no more."""
+        found = (number for number, port in self.ports.items() if same_channel(port.end, end))
+        return next(found, 0)
+
+    def departed(self) -> list[Departing]:
+        """The ends in the value that was encoded just now."""
+        departing, self.departing = self.departing, []
+        return departing
+
+    def stay(self, departing: list[Departing]) -> None:
         """The value was not taken: the ends in it go back with it."""
-        for name in names:
-            self._moving.pop(name, None)
+        for each in departing:
+            if isinstance(each, str):
+                self._moving.pop(each, None)
+
+    def leave(self, departing: list[Departing]) -> None:
+        """The value was taken: ends that were on their way home are there."""
+        for each in departing:
+            if not isinstance(each, str):
+                each.close()
+
+    def arrived(self) -> list[Callable[[], None]]:
+        """What opens the ends in the value that was decoded just now."""
+        arriving, self.arriving = self.arriving, []
+        return arriving
 
     def lift(self, name: bytes, kind: Any) -> Any:
         """The end that a name from the other side stands for."""
+        if name[:1] == HOMEWARD:
+            return self._lift_home(int.from_bytes(name[1:]), kind)
+        roomy, moving = name[:1] == ROOMY, name[1:].decode()
+        if len(moving) != MOVING_LENGTH or not moving.startswith(MOVING):
+            raise ValueError("an end without its name")
         element = (typing.get_args(kind) or (object,))[0]
         receives = typing.get_origin(kind) is csp.Receiver
         passage = Passage(element)
@@ -375,21 +423,35 @@ class Link:
             if self.lost:
                 far.close()
                 return
-            asking = self.ask(name.decode(), passage, receives)
+            asking = self.ask(moving, passage, receives)
             port: Port
             if receives:
                 port = Inlet(self, asking.number, far, passage, home=False, prefetch=0)
                 self.ports[asking.number] = port
                 port.start()
             else:
-                self.ports[asking.number] = Outlet(self, asking.number, far, passage, home=False)
+                self.ports[asking.number] = Outlet(
+                    self, asking.number, far, passage, home=False, roomy=roomy
+                )
 
         self.arriving.append(open_port)
         return take_over(near, travelling=True)
 
-    def forget_arrivals(self) -> None:
-        """The value with these ends could not be read."""
-        self.arriving = []
+    def _lift_home(self, number: int, kind: Any) -> Any:
+        """An end of a channel of ours, which the other side has had and gives back."""
+        element = (typing.get_args(kind) or (object,))[0]
+        receives = typing.get_origin(kind) is csp.Receiver
+        port = self.ports.get(number)
+        if port is None:  # it has ended meanwhile
+            channel: csp.Channel[Any] = csp.Channel(element, name="ended")
+            near, far = channel.sender(), channel.receiver()
+            (near if receives else far).close()
+            return take_over(far if receives else near, travelling=True)
+        if not port.home or isinstance(port, Outlet) is not receives:
+            raise ValueError("an end that was never given away")
+        if port.passage.fingerprint != Passage(element).fingerprint:
+            raise ValueError(f"the end carries {port.passage.described}")
+        return travelling(port.end)
 
     # --- its end ---------------------------------------------------------------------------
 
@@ -428,6 +490,9 @@ class Link:
             end.close()
         self.home.link_event(self, events.Left(why) if left else events.Lost(why))
         self.home.port_closed()
+        for latch in (self._being_written, self._unwritten):
+            if latch is not None:
+                latch.set()
         self.over.set()
         self.poke()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import csp
@@ -213,17 +213,35 @@ class Node:
         self._inside.check_open()
         return self._inside.news.listen()
 
-    def busy(self, seconds: float) -> None:
+    def busy(self, seconds: float) -> Awaitable[None]:
         """Announce that this program may be silent for so many seconds: nobody suspects it.
 
-        Call it before a computation that keeps the program from its channels; 0 takes it back.
-        Raises ValueError for less than 0.
+        Before a computation that keeps the program from its channels, write `await node.busy(60)`:
+        it returns when the announcement is written on all links.  Without the `await` it is
+        written when the others have their turn.  0 takes it back.  Raises ValueError for less than
+        0.
         """
         if not seconds >= 0:
             raise ValueError(f"seconds is 0 or more, not {seconds!r}")
-        for link in self._inside.links:
+        links = list(self._inside.links)
+        for link in links:
             link.connection.busy(seconds)
             link.poke()
+        return _Written(links)
+
+
+class _Written:
+    """What waits until everything is written; nothing is amiss if nobody waits for it."""
+
+    def __init__(self, links: list[Link]) -> None:
+        self._links = links
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> None:
+        for link in self._links:
+            await link.written()
 
 
 def _sender(link: Link, number: int, name: str, passage: Passage) -> csp.Sender[Any]:

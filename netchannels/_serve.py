@@ -21,6 +21,7 @@ from ._address import Address
 from ._certificate import Certificate
 from ._entrance import Entrance, Joined, go_in, shake_hands_over
 from ._errors import HandshakeError, NetworkError
+from ._handshake import DOUBTFUL
 from ._hello import Hello, label_of
 from ._inside import Inside
 from ._node import Node
@@ -79,7 +80,7 @@ class _Serving(_Block):
         inside = self._inside
         inside.address = str(listening.address)
         await inside.open()
-        inside.nursery.start_soon(listening.serve, self._let_in, self._entrance.pace.room)
+        inside.nursery.start_soon(listening.serve, self._let_in, self._entrance.room)
 
     async def _let_in(self, stream: trio.abc.Stream, address: str) -> None:
         inside = self._inside
@@ -198,7 +199,11 @@ class _Again(AsyncIterator["Reconnected"]):
         return self._last
 
     async def _next(self) -> Reconnected:
-        """Try until somebody lets us in; the log has each reason why not, once."""
+        """Try until somebody lets us in; the log has each reason why not, once and at once.
+
+        A refused proof is most likely a wrong secret, which waiting does not change: a few attempts
+        in short order show that it was no server on its way down.
+        """
         pause, refusals, told = FIRST_PAUSE, 0, ""
         while True:
             try:
@@ -210,7 +215,8 @@ class _Again(AsyncIterator["Reconnected"]):
                 if str(error) != told:
                     told = str(error)
                     LOG.warning("%s; trying again", told)
-            await _pause(pause)
+                doubtful = isinstance(error, HandshakeError) and error.tries <= DOUBTFUL
+            await _pause(FIRST_PAUSE if doubtful else pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple, cast
 
 import csp
-from csp.lowlevel import is_elsewhere, same_channel, take_over
+from csp.lowlevel import home_of, same_channel, take_over
 
 from ._errors import NameRefused, NetworkError
 from ._link import DIRECTION, FORBIDDEN, TYPE, UNKNOWN, Link, mismatch
@@ -26,6 +26,10 @@ class SharedEnd(NamedTuple):
     end: Any
     allow: frozenset[str] | None
 
+    def is_for(self, role: str | None) -> bool:
+        """True if that role may use it (None: whoever asks is ourselves)."""
+        return self.allow is None or role is None or role in self.allow
+
 
 class Shared:
     """What is shared under one name."""
@@ -39,10 +43,14 @@ class Shared:
         """One of the ends."""
         return next(iter(self.ends.values())).end
 
-    def described(self) -> str:
-        """What it carries, and what others can do with it."""
-        ways = ", ".join("receive" if receives else "send" for receives in sorted(self.ends))
-        return f"{self.passage.described} ({ways})"
+    def described(self, role: str | None) -> str:
+        """What it carries, and what that role can do with it; "" if nothing."""
+        ways = [
+            "receive" if receives else "send"
+            for receives, shared in sorted(self.ends.items())
+            if shared.is_for(role)
+        ]
+        return f"{self.passage.described} ({', '.join(ways)})" if ways else ""
 
     def has_ended(self) -> bool:
         """True if nothing can come through it any more, and nothing is in work."""
@@ -63,8 +71,9 @@ class Shares:
     """All that a node shares, by name; `roles` are those that its secrets tell apart."""
 
     def __init__(self, roles: Iterable[str]) -> None:
-        self._roles = frozenset(roles)
+        self.roles: frozenset[str] = frozenset(roles)
         self._by_name: dict[str, Shared] = {}
+        self._status: dict[str, Shared] = {}  # by role
 
     def add(
         self,
@@ -81,7 +90,7 @@ class Shares:
         allowed = self._known_roles(allow)
         if until is not None and until not in self._by_name:
             raise ValueError(f"until={until!r}: nothing is shared under that name; share it first")
-        if is_elsewhere(end):
+        if home_of(end) is not None:
             raise NetworkError(
                 f"the home of `{end.channel_name}` is another program: let the others connect there"
             )
@@ -103,16 +112,16 @@ class Shares:
         if allow is None:
             return None
         allowed = frozenset([allow] if isinstance(allow, str) else allow)
-        if not allowed <= self._roles or self._roles == frozenset({""}):
+        if not allowed <= self.roles or self.roles == frozenset({""}):
             raise ValueError(
                 f"`allow` needs one secret a role: serve(secret={{'worker': s1, 'admin': s2}}); "
-                f"roles of this node: {sorted(self._roles - {''}) or 'none'}"
+                f"roles of this node: {sorted(self.roles - {''}) or 'none'}"
             )
         return allowed
 
-    def add_status(self, end: csp.Sender[Any]) -> None:
-        """Share the built-in name."""
-        shared = self._by_name[STATUS] = Shared(STATUS, Passage(end.type))
+    def add_status(self, role: str, end: csp.Sender[Any]) -> None:
+        """Share the built-in name with a role, which has one of its own: it says who asks."""
+        shared = self._status[role] = Shared(STATUS, Passage(end.type))
         shared.ends[False] = SharedEnd(take_over(end), None)
 
     def remove(self, name: str) -> None:
@@ -124,8 +133,10 @@ class Shares:
 
     def remove_all(self, *, status: bool) -> None:
         """Share nothing any more, the built-in name as well if `status` is true."""
-        for name in [name for name in self._by_name if status or name != STATUS]:
+        for name in list(self._by_name):
             self.remove(name)
+        while status and self._status:
+            self._status.popitem()[1].close()
 
     def remove_served(self, in_use: Collection[str]) -> None:
         """Share no more what has waited for something that has ended; `in_use` has open ports."""
@@ -141,30 +152,31 @@ class Shares:
         self, link: Link, asked: events.Opening, label: str
     ) -> tuple[Any, Passage, float] | tuple[int, str]:
         """A clone of the end that is asked for, its passage and buffer; or why there is none."""
-        shared = self._by_name.get(asked.name)
+        role = link.role
+        by_name = self._by_name if asked.name != STATUS else {STATUS: self._status[role]}
+        shared = by_name.get(asked.name)
         if shared is None:
-            return UNKNOWN, f"{label} shares no {asked.name!r}; it shares: {self._listed()}"
+            return UNKNOWN, f"{label} shares no {asked.name!r}; it shares: {self._listed(role)}"
         found = shared.ends.get(asked.receives)
         if found is None:
             way = "sender" if asked.receives else "receiver"
             can = "send" if asked.receives else "receive"
             return DIRECTION, f"others can only {can} on {asked.name!r}: use `node.{way}`"
-        end, allow = found
-        if allow is not None and link.role not in allow:
-            return FORBIDDEN, f"{asked.name!r} is not for the role {link.role!r}"
+        if not found.is_for(role):
+            return FORBIDDEN, f"{asked.name!r} is not for the role {role!r}"
+        end = found.end
         why = mismatch(asked, shared.passage, end)
         if why:
             return TYPE, f"{asked.name!r}: {why} ({link.label} asks {label})"
         return end.clone(), shared.passage, end.statistics().max_buffer_size
 
-    def described(self) -> dict[str, str]:
-        """The names that can be asked for, with what they carry."""
-        return {
-            name: shared.described() for name, shared in self._by_name.items() if name != STATUS
-        }
+    def described(self, role: str | None = None) -> dict[str, str]:
+        """The names that a role may ask for (None: all of them), with what they carry."""
+        said = {name: shared.described(role) for name, shared in self._by_name.items()}
+        return {name: what for name, what in said.items() if what}
 
-    def _listed(self) -> str:
-        return ", ".join(sorted(self.described())) or "nothing"
+    def _listed(self, role: str | None = None) -> str:
+        return ", ".join(sorted(self.described(role))) or "nothing"
 
 
 def _check_name(name: str) -> None:

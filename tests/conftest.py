@@ -1,6 +1,7 @@
 """What all tests share: the header says on which scheduling path they run.
 
 `CSP_LEND=0 pytest` takes the one that rests on trio alone.  The fixture `start` runs real programs.
+The block of a lease absorbs every Exception: one that says that the test is wrong fails it all the same.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
+
+from csp import Lease
 
 PATIENCE = 60  # seconds until a program that does not do what it should fails its test
 ROOT = Path(__file__).parent.parent
@@ -94,6 +97,23 @@ class Program:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+
+@pytest.fixture(autouse=True)
+def absorbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test asserts in the block of a lease is not lost."""
+    seen: list[BaseException] = []
+    leave: Any = Lease.__aexit__
+
+    async def told(self: Any, kind: Any, error: Any, tb: Any) -> bool:
+        if isinstance(error, (AssertionError, AttributeError, NameError)):
+            seen.append(error)
+        return bool(await leave(self, kind, error, tb))
+
+    monkeypatch.setattr(Lease, "__aexit__", told)
+    yield
+    for error in seen:
+        raise error
 
 
 @pytest.fixture

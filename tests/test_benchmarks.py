@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import observer, parked
+from benchmarks import observer, parked, pools
 from benchmarks.measure import SMOKE, Candidate, Skipped, Unavailable, interleave, peer
 from benchmarks.peers import (
     on_asyncio,
@@ -25,7 +26,7 @@ from benchmarks.peers import (
 from benchmarks.peers.elsewhere import elsewhere
 from benchmarks.report import Goal, Group, Row, machine, write
 
-TINY = replace(SMOKE, seconds=0.001, repeats=1, parked=50, counted=10)
+TINY = replace(SMOKE, seconds=0.001, repeats=1, parked=50, counted=10, requests=4)
 
 
 def is_time(seconds: float) -> bool:
@@ -76,6 +77,68 @@ def test_a_program_elsewhere_that_fails_is_an_error():
     with elsewhere("on_streams", "no such word", 1) as other:
         with pytest.raises(RuntimeError, match="ended with 1"):
             other.said()
+
+
+def test_a_program_elsewhere_that_hangs_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with elsewhere("on_streams", "answer", silent.getsockname()[1]) as other:
+            with pytest.raises(RuntimeError, match="has not ended in 0"):
+                other.said(0)
+
+
+@pytest.mark.parametrize("contender", pools.contenders(), ids=lambda each: each.what)
+def test_a_pool_takes_its_turn(contender):
+    try:
+        contender.check()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    contender.take_turn(TINY)
+    for samples in (contender.trivial, contender.burn, contender.payload):
+        assert is_time(samples[0])
+    assert 0 < contender.start[0] < pools.PATIENCE
+
+
+def test_a_pool_says_what_it_needs(monkeypatch):
+    with pytest.raises(Unavailable, match=r"there is no nonesuch; pip install -e '.\[bench\]'"):
+        pools.Contender("x", (), ("nonesuch",)).check()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Unavailable, match="there is no `nonesuch`: buy one"):
+        pools.Contender("x", (), (), {"nonesuch": "buy one"}).check()
+
+
+class Told(pools.Contender):
+    """A pool whose figures are known."""
+
+    def take_turn(self, effort):
+        if self.what == "broken":
+            raise RuntimeError("it broke")
+        factor = 1 if self.what == "ours" else 20
+        for samples, figure in (
+            (self.start, 0.1),
+            (self.trivial, 1e-5),
+            (self.burn, 0.00625),
+            (self.payload, 1e-3),
+        ):
+            samples.append(figure * factor)
+
+
+def test_pools_are_compared_with_ours(monkeypatch):
+    names = ["ours", "managers", "Pool.imap_unordered", "broken"]
+    known = [Told(name, ()) for name in names] + [Told("absent", (), ("nonesuch",))]
+    monkeypatch.setattr(pools, "contenders", lambda: known)
+    group = pools.measure(TINY, lambda text: None)
+    rows = {row.what: (row.compared, row.verdict) for row in group.rows}
+    assert rows["trivial: managers / ours"] == (pytest.approx(20), "aim")
+    assert rows["trivial: Pool.imap_unordered / ours"] == (pytest.approx(20), "aim")
+    assert rows["10 ms CPU"] == (pytest.approx(0.8), "missed")
+    assert rows["start: managers / ours"] == (pytest.approx(20), "")
+    assert [each.what for each in group.skipped] == ["absent", "broken"]
+
+
+def test_ours_may_not_fail(monkeypatch):
+    monkeypatch.setattr(pools, "contenders", lambda: [Told("broken", ())])
+    with pytest.raises(RuntimeError, match="it broke"):
+        pools.measure(TINY, lambda text: None)
 
 
 @pytest.mark.parametrize("name", ["on_aiochan", "on_pycsp"])

@@ -7,9 +7,12 @@ import doctest
 import importlib
 import inspect
 import re
+import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,15 +90,20 @@ class Block(NamedTuple):
     where: str
     code: str
     skipped: str  # the reason, from `<!-- skip: reason -->` on the line before the block
+    beside: str  # the program that runs meanwhile: the block before, if `<!-- beside the next -->`
 
 
 def blocks() -> Iterator[Block]:
-    pattern = r"(?:<!-- skip: ([^>]+?) -->\s*\n)?^```python[^\n]*\n(.*?)^```"
+    pattern = r"(?:<!-- (?:skip: ([^>]+?)|(beside the next)) -->\s*\n)?^```python[^\n]*\n(.*?)^```"
     for page, where in zip(PAGES, PAGE_IDS, strict=True):
-        text = page.read_text(encoding="utf-8")
+        text, beside = page.read_text(encoding="utf-8"), ""
         for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
-            line = text.count("\n", 0, found.start(2)) + 1
-            yield Block(f"{where}:{line}", found[2], found[1] or "")
+            if found[2]:
+                beside = found[3]
+                continue
+            line = text.count("\n", 0, found.start(3)) + 1
+            yield Block(f"{where}:{line}", found[3], found[1] or "", beside)
+            beside = ""
 
 
 BLOCKS = list(blocks())
@@ -105,11 +113,39 @@ BLOCKS = list(blocks())
 def test_a_block_of_code_runs(block: Block, tmp_path: Path) -> None:
     if block.skipped:
         pytest.skip(block.skipped)
-    (tmp_path / "program.py").write_text(block.code, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    key, port = tmp_path / "farm.key", free_port()
+    key.touch(0o600)
+    key.write_text(secrets.token_urlsafe(), encoding="utf-8")
+    (tmp_path / "program.py").write_text(block.code.replace("5000", port), encoding="utf-8")
+    (tmp_path / "beside.py").write_text(block.beside.replace("5000", port), encoding="utf-8")
+    with running("beside.py", tmp_path) if block.beside else nullcontext():
+        done = subprocess.run(
+            [sys.executable, "program.py"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@contextmanager
+def running(name: str, where: Path) -> Iterator[None]:
+    """A program of a page that goes on until it is killed; it says a line when it is ready."""
+    program = subprocess.Popen([sys.executable, name], cwd=where, stdout=subprocess.PIPE)
+    with program:
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline(), "it has ended instead"
+            yield
+        finally:
+            program.kill()
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 # --- what pages name -----------------------------------------------------------------------------

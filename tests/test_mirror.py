@@ -23,6 +23,13 @@ TESTED_ELSEWHERE = {
         "wire": "a door: its files have a test each",
         "events": "records only",
         "ping": "tests/netchannels/test_cli.py",
+        "batches": "records only",
+        "asking": "what is asked of a pool: tests/netchannels/test_pool.py",
+        "members": "the programs of a pool: tests/netchannels/test_pool.py",
+        "staff": "the programs of a pool: tests/netchannels/test_pool.py, test_pool_kill.py",
+        "progress": "tests/netchannels/test_pool.py",
+        "placement": "a door: its files have a test each",
+        "program": "abstract classes: tests/netchannels/placement/test_placed.py, test_cores.py",
         "text": "tests/netchannels/test_cli.py",
     },
 }
@@ -33,11 +40,13 @@ ABOUT_SEVERAL = {
     },
     "netchannels": {
         "cancels": "operations over a link, cancelled at every step",
+        "every_placement": "one suite over all placements",
         "cuts": "a link cut after every byte",
         "frozen": "programs that stand still, and those that are busy",
         "hostile": "peers that break every rule",
         "kill": "programs that are killed at work",
         "namespaces": "cables that are pulled",
+        "pool_kill": "programs of pools that are killed or hang, and parents that are killed",
         "slow": "slow readers, and what they cost",
     },
 }

@@ -27,14 +27,19 @@ class Elsewhere:
             env=known,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # it and what it starts end together
         )
 
-    def said(self) -> list[float]:
+    def said(self, patience: float = PATIENCE) -> list[float]:
         """The numbers that it has printed, once it has ended.
 
-        Raises RuntimeError if it has failed; what went wrong stands on its standard error.
+        Raises RuntimeError if it has failed, or does not end within `patience` seconds; what went
+        wrong stands on its standard error.
         """
-        out, _ = self._process.communicate(timeout=PATIENCE)
+        try:
+            out, _ = self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"{self._process.args!r} has not ended in {patience:g} s") from None
         if self._process.returncode:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}")
         return [float(word) for word in out.split()]
@@ -50,9 +55,12 @@ class Elsewhere:
         self._process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
-        """End it, if it still runs."""
+        """End it and what it has started, if it still runs."""
         if self._process.poll() is None:
-            self._process.kill()
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
             self._process.communicate()
 
 

@@ -3,9 +3,10 @@
 A kernel of your own derives from `Kernel` and says how to park and wake; `install(kernel)` makes
 it the one of this thread.
 
-`Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
+`copies_elsewhere` makes processes of which the bodies run elsewhere.  `Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
 """
 
+from .._elsewhere import copies_elsewhere as copies_elsewhere
 from .._kernel import PARK as PARK
 from .._kernel import PARKED as PARKED
 from .._kernel import Holder as Holder
@@ -14,6 +15,7 @@ from .._kernel import Nursery as Nursery
 from .._kernel import Scope as Scope
 from .._kernel import Waiting as Waiting
 from .._latch import Latch as Latch
+from .._lease import Settling as Settling
 from .._offer import Item as Item
 from .._offer import Party as Party
 from .._offer import Standing as Standing
@@ -25,7 +27,8 @@ from .._rendezvous import Rendezvous as Rendezvous
 from .._tentative import Given as Given
 from .._tentative import Giver as Giver
 from .._tentative import Taker as Taker
-from .._tentative import is_elsewhere as is_elsewhere
+from .._tentative import home_of as home_of
 from .._tentative import same_channel as same_channel
 from .._tentative import take_over as take_over
+from .._tentative import travelling as travelling
 from .._watch import on_event as on_event

@@ -64,7 +64,7 @@ def pipeline(*stages: Callable[..., Process[Any]]) -> Callable[..., Process[tupl
     buffer and take any type.  The process returns what its stages return, as a tuple.
     Ends: stage by stage.  The end of `inp` runs through to `out`; if nobody receives from `out`, each
     stage ends when it sends the next time, up to the first.
-    Raises: TypeError without stages.  The process raises what its stages raise, in an exception group.
+    Raises: TypeError without stages; its call what the calls of the stages raise.  The process raises what its stages raise, in an exception group.
     Source: `P >> Q` of C. A. R. Hoare, Communicating Sequential Processes (1985), 4.4.
 
     >>> import csp
@@ -84,11 +84,20 @@ def pipeline(*stages: Callable[..., Process[Any]]) -> Callable[..., Process[tupl
         raise TypeError("a pipeline needs at least one stage")
 
     def joined(inp: Receiver[Any], out: Sender[Any]) -> Process[tuple[Any, ...]]:
+        between = [Channel(Any, name=f"stage {n} to {n + 1}") for n in range(1, len(stages))]
+        inps = [inp, *(channel.receiver() for channel in between)]
+        outs = [*(channel.sender() for channel in between), out]
         parts: list[Process[Any]] = []
-        for number, stage in enumerate(stages[:-1], 1):
-            channel = Channel(Any, name=f"stage {number} to {number + 1}")
-            parts.append(stage(inp, channel.sender()))
-            inp = channel.receiver()
-        return Par(*parts, stages[-1](inp, out))
+        try:
+            for stage, left, right in zip(stages, inps, outs, strict=True):
+                parts.append(stage(left, right))
+        except BaseException:
+            for part in parts:
+                part.close()
+            for sender, receiver in zip(outs[:-1], inps[1:], strict=True):
+                sender.retire()
+                receiver.retire()
+            raise
+        return Par(*parts)
 
     return joined

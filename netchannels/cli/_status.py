@@ -97,7 +97,7 @@ def heading(look: Look) -> str:
             f"links: {status.joined} joined, {status.lost} lost, {status.refused} refused",
             f"values: {counted.sent:,} sent ({rate(total.sent_per_second)}/s), {counted.taken:,} taken, "
             f"{counted.received:,} received ({rate(total.received_per_second)}/s), "
-            f"{counted.redelivered:,} redelivered, {counted.unknown:,} unknown",
+            f"{counted.retried:,} retried, {counted.unknown:,} unknown",
         ]
     )
 

@@ -523,7 +523,8 @@ class Connection:
 
     def _hear_opened(self, port: Port, read: Frame) -> None:
         port.open()
-        self._events.append(Opened(port.number, bool(read.id)))
+        port.buffered = bool(read.id)
+        self._events.append(Opened(port.number, port.buffered))
 
     def _hear_refused(self, port: Port, read: Frame) -> None:
         del self.ports[port.number]

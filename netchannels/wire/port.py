@@ -128,6 +128,7 @@ class Port:
     __slots__ = (
         "arriving",
         "asked_back",
+        "buffered",
         "heard",
         "latest",
         "name",
@@ -146,6 +147,7 @@ class Port:
         self.name: str = name
         self.sends: bool = sends
         self.state: State = state
+        self.buffered: bool = False  # as the other side said when it agreed
         self.wants: int = 0
         self.asked_back: int = 0
         self.values: dict[int, Value] = {}

@@ -363,3 +363,30 @@ def test_an_end_is_adopted_once() -> None:
 def test_settling_an_empty_cargo_does_nothing() -> None:
     Cargo().settle(True)
     Cargo().settle(False)
+
+
+@pytest.mark.parametrize("lend", [True, False])
+def test_an_end_that_its_receiver_retires_before_its_sender_goes_on_ends_its_direction(
+    lend: bool,
+) -> None:
+    @csp.process
+    async def sends(out: csp.Sender[csp.Sender[int]], inner: csp.Sender[int]) -> None:
+        await out.send(inner)
+
+    @csp.process
+    async def drops(ends: csp.Receiver[csp.Sender[int]]) -> None:
+        await trio.sleep(0)  # the sender waits already
+        (await ends.receive()).close()
+        await trio.sleep(0.01)
+
+    @csp.process
+    async def reads(numbers: csp.Receiver[int]) -> list[int]:
+        return [number async for number in numbers]
+
+    async def main() -> None:
+        ends = csp.Channel[csp.Sender[int]](name="ends")
+        numbers = csp.Channel(int, name="numbers")
+        parts = sends(ends.sender(), numbers.sender()), drops(ends.receiver())
+        assert (await csp.Par(*parts, reads(numbers.receiver())))[2] == []
+
+    csp.run(main, lend=lend)

@@ -336,6 +336,25 @@ def test_an_end_of_nobody_is_kept_alive_by_nobody() -> None:
     assert alive() is None
 
 
+@pytest.mark.parametrize("over", ["retired", "poisoned"])
+def test_an_end_that_nobody_can_wait_for_is_dropped_without_a_word(
+    over: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    async def main() -> None:
+        channel = Channel(int, name="c")
+        tx, rx = channel.sender(), channel.receiver()
+        if over == "retired":
+            rx.retire()
+        else:
+            rx.poison("enough")
+            del rx
+        del tx
+        gc.collect()
+
+    trio.run(main)
+    assert not recwarn.list
+
+
 # --- closing -----------------------------------------------------------------------------------
 
 

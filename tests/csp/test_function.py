@@ -36,7 +36,7 @@ async def generator() -> Any:
     yield 1
 
 
-@pytest.mark.parametrize("wrong", [3, "name", int, lambda: None, generator, inspect, [drain]])
+@pytest.mark.parametrize("wrong", [3, "name", int, lambda: None, generator, pytest, [drain]])
 @pytest.mark.parametrize("decorate", [process, process(name="x")])
 def test_only_an_async_function_can_be_made_a_process(wrong: Any, decorate: Any) -> None:
     with pytest.raises(TypeError, match="@process needs an `async def` function, not"):

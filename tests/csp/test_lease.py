@@ -246,7 +246,8 @@ def test_an_end_in_a_value_that_is_given_back_belongs_to_the_next_holder(run: An
     @process
     async def answers(feed: Receiver[Sender[str]]) -> None:
         async with feed.lease() as job:
-            await job.value.send("here")
+            with job.value as out:
+                await out.send("here")
 
     async def main() -> str:
         requests: Channel[Any] = Channel[Sender[str]](name="requests", buffer=1)
@@ -417,3 +418,101 @@ def test_a_receiver_whose_sender_was_cancelled_before_the_block_keeps_its_place(
 
     run(main)
     assert sorted(got) == [("first", 2), ("second", 3)]
+
+
+# --- a result together with the end of the lease -------------------------------------------------
+
+
+def test_a_result_and_the_end_of_its_lease_are_one_step(run: Any) -> None:
+    @process
+    async def work(tasks: Receiver[int], results: Sender[int]) -> list[int]:
+        attempts: list[int] = []
+        async for job in tasks.leases():
+            async with job:
+                attempts.append(job.attempt)
+                if job.value == 2 and job.attempt == 1:
+                    raise ValueError("not yet")
+                await job.send(results, job.value * job.value)
+        return attempts
+
+    @process
+    async def collect(results: Receiver[int]) -> list[int]:
+        return [result async for result in results]
+
+    async def main() -> None:
+        tasks, results = Channel(int, name="tasks"), Channel(int, name="results")
+        _, attempts, collected = await Par(
+            put(tasks.sender(), 1, 2, 3),
+            work(tasks.receiver(), results.sender()),
+            collect(results.receiver()),
+        )
+        assert (attempts, collected) == ([1, 1, 2, 1], [1, 4, 9])
+
+    run(main)
+
+
+def test_a_result_that_was_not_sent_leaves_the_lease_as_it_was(run: Any) -> None:
+    async def main() -> None:
+        tasks, results = Channel(int, name="tasks", buffer=1), Channel(int, name="results")
+        with tasks.sender() as tx, tasks.receiver() as rx, results.sender() as out:
+            with results.receiver():
+                await tx.send(1)
+                with trio.move_on_after(1):
+                    async with rx.lease() as job:
+                        await job.send(out, 1)
+                async with rx.lease() as job:
+                    assert job.attempt == 1  # a cancel does not count
+                    with pytest.raises(csp.ChannelTypeError):
+                        await job.send(out, "one")
+                    with trio.move_on_after(1):
+                        await job.send(out, 1)
+                    assert job.value == 1
+                    raise ValueError("no")
+            with pytest.raises(csp.NoReceivers):
+                async with rx.lease() as job:
+                    assert job.attempt == 2
+                    await job.send(out, 1)
+            assert tx.statistics().current_buffer_used == 1
+
+    run(main)
+
+
+def test_a_block_that_ends_while_its_result_is_being_sent_leaves_the_lease_to_that(
+    run: Any,
+) -> None:
+    async def main() -> None:
+        tasks, results = Channel(int, name="tasks", buffer=1), Channel(int, name="results")
+        out, collected = results.sender(), results.receiver()
+        with tasks.sender() as tx, tasks.receiver() as rx, out, collected:
+            for cancelled in (False, True):
+                await tx.send(1)
+                async with trio.open_nursery() as nursery:
+                    async with rx.lease() as job:
+                        nursery.start_soon(job.send, out, 1)
+                        await wait_all_tasks_blocked()
+                    if cancelled:
+                        nursery.cancel_scope.cancel()
+                    else:
+                        assert await collected.receive() == 1
+                del job
+                assert tx.statistics().current_buffer_used == cancelled
+
+    run(main)
+
+
+def test_a_lease_whose_result_was_sent_is_over(run: Any) -> None:
+    async def main() -> None:
+        tasks, results = Channel(int, name="tasks", buffer=1), Channel(int, name="r", buffer=2)
+        with tasks.sender() as tx, tasks.receiver() as rx, results.sender() as out:
+            await tx.send(1)
+            with pytest.raises(ValueError, match="too late"):
+                async with rx.lease() as job:
+                    await job.send(out, 1)
+                    with pytest.raises(RuntimeError, match="until its `send` begins"):
+                        await job.send(out, 1)
+                    raise ValueError("too late")
+            tx.close()
+            with pytest.raises(csp.EndOfChannel):
+                await rx.receive()
+
+    run(main)

@@ -19,16 +19,19 @@ from csp.lowlevel import (
     Taker,
     TrioKernel,
     current_kernel,
-    is_elsewhere,
+    home_of,
     same_channel,
     take_over,
+    travelling,
 )
+
+HOME = object()  # another program
 
 
 class There:
     """Somebody elsewhere who receives: takes while `open`, and answers when a test says so."""
 
-    def __init__(self, channel: Channel[Any], *, room: int = 1, elsewhere: bool = False) -> None:
+    def __init__(self, channel: Channel[Any], *, room: int = 1, **options: Any) -> None:
         self.room = room
         self.items: list[Item] = []
         self.ended = 0
@@ -37,7 +40,7 @@ class There:
             may=lambda: self.room > 0,
             taken=self._take,
             ended=self._end,
-            elsewhere=elsewhere,
+            **options,
         )
         self.taker.ask()
 
@@ -57,7 +60,7 @@ class There:
 class Brought:
     """Somebody elsewhere who sends: remembers what it hears."""
 
-    def __init__(self, channel: Channel[Any], *, lends: bool = False) -> None:
+    def __init__(self, channel: Channel[Any], *, home: object = None) -> None:
         self.heard: list[tuple[str, Any]] = []
         self.ended = 0
         self.wanted: list[bool] = []
@@ -66,7 +69,7 @@ class Brought:
             told=lambda given, answer, detail: self.heard.append((answer, detail)),
             ended=self._end,
             wanted=self.wanted.append,
-            lends=lends,
+            home=home,
         )
 
     def _end(self) -> None:
@@ -328,7 +331,7 @@ async def test_the_end_of_a_taker_is_one_of_the_channels_ends() -> None:
 @run
 async def test_after_a_severed_link_every_operation_raises_link_lost() -> None:
     channel = numbers()
-    there = There(channel, elsewhere=True)
+    there = There(channel, home=HOME)
     with channel.sender() as tx:
         there.taker.sever("the cable was cut")
         with pytest.raises(LinkLost, match="the cable was cut") as caught:
@@ -452,7 +455,7 @@ async def test_a_giver_hears_of_receivers_that_wait_and_of_those_that_only_look(
 @run
 async def test_a_lent_value_that_is_leased_is_answered_by_the_end_of_the_lease() -> None:
     channel = numbers(max_attempts=10)
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         there.give(1, attempt=2)
         async with rx.lease() as job:
@@ -475,7 +478,7 @@ async def test_a_lent_value_that_is_leased_is_answered_by_the_end_of_the_lease()
 @run
 async def test_the_last_attempt_of_a_lent_value_fails_in_its_holder() -> None:
     channel = numbers(max_attempts=10)
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         there.give(1, attempt=3, last=True)
         with pytest.raises(csp.LeaseFailed):
@@ -546,7 +549,7 @@ async def test_a_cancelled_call_ends_the_block_of_its_server_and_is_answered_at_
 @run
 async def test_who_works_on_a_lent_value_may_know_that_its_link_is_lost() -> None:
     channel = numbers()
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
         given = there.give(1)
         async with rx.lease() as job:
@@ -598,17 +601,31 @@ async def test_an_end_that_was_taken_over_is_nobodys() -> None:
     with pytest.raises(EndClosed, match="another program"):
         await tx.send(1)
     assert same_channel(taken, tx)
-    assert not same_channel(taken, numbers().sender())
-    assert not is_elsewhere(taken)
+    with numbers().sender() as other:
+        assert not same_channel(taken, other)
+    assert home_of(taken) is None
     taken.close()
+
+
+@run
+async def test_one_more_end_for_a_value_counts_and_belongs_to_who_takes_the_value() -> None:
+    channel, ends = numbers(), Channel[csp.Sender[int]](name="ends", buffer=1)
+    with ends.sender() as out, ends.receiver() as takes, channel.sender() as tx:
+        await out.send(tx)
+        with await takes.receive() as first:
+            more = travelling(first)
+            with pytest.raises(EndClosed):
+                await more.send(1)
+            assert first.statistics().open_send_channels == 2
+            more.close()
 
 
 @run
 async def test_an_end_knows_that_its_home_is_elsewhere() -> None:
     channel = numbers()
-    there = Brought(channel, lends=True)
+    there = Brought(channel, home=HOME)
     with channel.receiver() as rx:
-        assert is_elsewhere(rx)
+        assert home_of(rx) is HOME
     there.giver.close()
 
 
@@ -659,6 +676,74 @@ async def test_a_value_made_for_an_offer_and_not_taken_is_the_next_one_offered()
             assert await rx.receive() == 0
         assert got == [0]
     there.taker.close()
+
+
+@run
+async def test_what_a_far_buffer_had_no_room_for_is_offered_again_when_it_is_welcome() -> None:
+    channel, other = numbers(), Channel(str, name="other")
+    there = There(channel, room=9, home=HOME, roomy=True)
+    made = iter(range(10))
+    with channel.sender() as tx, other.sender() as plain, other.receiver() as rx:
+        with Alternation(tx.offer(lambda: next(made)), rx) as alternation:
+            chosen: list[Any] = []
+
+            async def select() -> None:
+                chosen.append((await alternation.select()).value)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(select)
+                await wait_all_tasks_blocked()
+                assert there.items[0].is_offered
+                there.taker.release(there.items.pop())
+                await wait_all_tasks_blocked()
+                assert not there.items  # not asked again
+                await plain.send("other")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(select)
+                await wait_all_tasks_blocked()
+                assert not there.items
+                nursery.start_soon(tx.send, 77)  # who sends waits in the line there
+                await wait_all_tasks_blocked()
+                assert [item.value for item in there.items] == [77]
+                there.taker.accept(there.items.pop())
+                there.taker.welcome()
+                await wait_all_tasks_blocked()
+                assert there.items[0].is_offered
+                there.taker.accept(there.items.pop())
+        assert chosen == ["other", 0]
+    there.taker.close()
+
+
+@run
+async def test_an_output_guard_needs_a_buffer_where_the_home_is_elsewhere() -> None:
+    near, far = numbers(), numbers()
+    takers = There(near, home=HOME), There(far, home=HOME, roomy=True)
+    with near.sender() as one, far.sender() as other:
+        with pytest.raises(RuntimeError, match="`numbers`: its home is another program.* buffer"):
+            one.offer(lambda: 1)
+        other.offer(lambda: 1)
+    for there in takers:
+        there.taker.close()
+
+
+@run
+async def test_who_hopes_for_room_hears_of_it_once() -> None:
+    channel = numbers(buffer=1)
+    there = Brought(channel)
+    heard: list[str] = []
+    with channel.receiver() as rx:
+        there.give(1)
+        there.giver.hope(lambda: heard.append("room"))
+        waits = there.give(2)
+        rx.receive_nowait()
+        assert not heard  # who waits in line is first
+        assert rx.receive_nowait() == 2
+        assert heard == ["room"]
+        assert not there.giver.stands(waits)
+        there.give(3)
+        rx.receive_nowait()
+        assert heard == ["room"]
+    there.giver.close()
 
 
 # --- answers that come before the sender has parked ------------------------------------------

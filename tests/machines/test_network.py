@@ -338,7 +338,7 @@ class Network(RuleBasedStateMachine):
                 counters = link.counters
                 known = counters.taken + counters.unknown
                 assert known <= counters.sent
-                assert counters.redelivered <= counters.sent
+                assert counters.retried <= counters.sent
 
     def teardown(self) -> None:
         if not hasattr(self, "loop"):

@@ -53,6 +53,18 @@ async def lease(node: Any) -> None:
                 await results.send((job.value, square(job.value)))
 
 
+async def die(node: Any) -> None:
+    """Take a job that kills whoever takes it, before anything else can run."""
+
+    @csp.process
+    async def at_once(jobs: csp.Receiver[int]) -> None:
+        await trio.sleep(0.1)  # it is here already
+        async with jobs.lease():
+            os._exit(9)
+
+    await at_once(await node.receiver("jobs", int, prefetch=1))
+
+
 async def take(node: Any) -> None:
     """Take values and acknowledge each with one of its own: a plain send there and back."""
     jobs, results = await node.receiver("jobs", int), await node.sender("results", tuple[int, int])
@@ -72,8 +84,7 @@ async def compute(node: Any) -> None:
         return os.getpid()
 
     async def answer(request: float) -> int:
-        node.busy(request + 60)
-        await trio.sleep(0.05)  # so that it is written before
+        await node.busy(request + 60)
         told = block(request)
         node.busy(0)
         return told
@@ -81,7 +92,7 @@ async def compute(node: Any) -> None:
     await seconds.serve(answer)
 
 
-WORKERS = {"serve": serve, "lease": lease, "take": take, "compute": compute}
+WORKERS = {"serve": serve, "lease": lease, "die": die, "take": take, "compute": compute}
 
 
 async def work(kind: str, address: str) -> None:

@@ -186,7 +186,7 @@ def test_status_once_shows_the_links_but_not_its_own(address: str, key: str, cap
     assert lines[0].startswith(f"farm at {address}, up ")
     assert lines[1] == "shares square: Call[int, int] (receive); names: str (send)"
     assert lines[2] == "links: 2 joined, 0 lost, 0 refused"
-    assert lines[3].startswith("values: 1 sent (0.0/s), 1 taken, 0 received (0.0/s), 0 redelivered")
+    assert lines[3].startswith("values: 1 sent (0.0/s), 1 taken, 0 received (0.0/s), 0 retried")
     assert lines[4].split() == [
         "node",
         "state",
@@ -329,7 +329,7 @@ def test_markup_in_a_name_is_shown_as_it_is() -> None:
 def test_json_has_the_rates_beside_the_counters() -> None:
     found = json.loads(as_json(Look(node(12.0, link(50)), node(10.0, link(10)))))
     assert found["links"][0]["counters"] == {
-        "sent": 50, "taken": 0, "received": 7, "redelivered": 0, "unknown": 0,
+        "sent": 50, "taken": 0, "received": 7, "retried": 0, "unknown": 0,
         "sent_per_second": 20.0, "received_per_second": 0.0,
     }  # fmt: skip
 

@@ -332,6 +332,137 @@ async def calls_up(tale: Tale) -> None:
     tale.check()
 
 
+async def results(tale: Tale, room: float = 0) -> None:
+    """Each task has one result, whoever did it at last: it ends the lease as it is taken."""
+    jobs = tale.channel(name="jobs", buffer=math.inf, max_attempts=math.inf)
+    done = tale.channel(name="done", buffer=room)
+    spare, spare_out, collected = jobs.receiver(), done.sender(), done.receiver()
+    said: dict[int, str] = {}
+
+    async def works(rx: csp.Receiver[int], out: csp.Sender[int]) -> None:
+        with rx, out:
+            try:
+                async for job in rx.leases():
+                    async with job:
+                        value = job.value
+                        try:
+                            await job.send(out, value)
+                            said[value] = "sent"
+                        except csp.DeliveryUnknown:
+                            said[value] = "unknown"
+                            raise
+            except csp.LinkLost:
+                return
+
+    async with trio.open_nursery() as nursery:
+        with jobs.sender() as tx:
+            for value in VALUES:
+                await tx.send(value)
+        tale.home.share("done", done.sender())
+        rx = await shared_receiver(tale, jobs)
+        try:
+            out = await tale.there.sender("done", int)
+        except csp.LinkLost:
+            out = None
+        tale.home.unshare("done")
+        nursery.start_soon(tale.takes, collected)
+        if rx is not None and out is not None:
+            await works(rx, out)
+        for end in (rx, out):
+            if end is not None:
+                end.close()
+        await works(spare, spare_out)
+    assert tale.taken == Counter(VALUES)
+    assert set(said) == set(VALUES)
+
+
+async def results_buffered(tale: Tale) -> None:
+    await results(tale, 1)
+
+
+async def results_brokered(tale: Tale) -> None:
+    """The collector sits elsewhere as well: its answer decides, also when the link is lost."""
+    jobs = tale.channel(name="jobs", buffer=math.inf, max_attempts=math.inf)
+    done = tale.channel(name="done")
+    taken: Counter[int] = Counter()
+    spare, spare_out = jobs.receiver(), done.sender()
+    with jobs.sender() as tx:
+        for value in VALUES:
+            await tx.send(value)
+
+    async def works(rx: csp.Receiver[int], out: csp.Sender[int]) -> None:
+        with rx, out:
+            try:
+                async for job in rx.leases():
+                    async with job:
+                        await job.send(out, job.value)
+            except csp.LinkLost:
+                return
+
+    async def collects(home: Any, third: Any, ready: trio.Event) -> None:
+        home.share("done", done.receiver())
+        rx = await third.receiver("done", int)
+        home.unshare("done")
+        ready.set()
+        with rx:
+            async for value in rx:
+                taken[value] += 1
+                await trio.sleep(0.01)
+
+    slow = faulty_pair()
+    for stream in slow:
+        stream.delay(0.02)  # the answer comes behind the loss of the worker's link
+    ready = trio.Event()
+    async with linked(slow) as (middle, third), trio.open_nursery() as nursery:
+        nursery.start_soon(collects, middle, third, ready)
+        await ready.wait()
+        tale.home.share("done", done.sender())
+        rx = await shared_receiver(tale, jobs)
+        try:
+            out = await tale.there.sender("done", int)
+        except csp.LinkLost:
+            out = None
+        tale.home.unshare("done")
+        if rx is not None and out is not None:
+            await works(rx, out)
+        for end in (rx, out):
+            if end is not None:
+                end.close()
+        await works(spare, spare_out)
+    assert taken == Counter(VALUES)
+
+
+async def offers_up(tale: Tale) -> None:
+    """Output guards there, a buffer with room for one at the home."""
+    numbers = tale.channel(name="numbers", buffer=1)
+    rx = numbers.receiver()
+
+    async def takes() -> None:
+        await trio.sleep(0.1)
+        await tale.takes(rx)
+
+    async def offers(tx: csp.Sender[int]) -> None:
+        left = list(VALUES)
+        with tx, csp.Alternation(tx.offer(lambda: left[0])) as alternation:
+            while left:
+                value = left[0]
+                try:
+                    await alternation.select()
+                    tale.sent[value] = "returned"
+                except csp.DeliveryUnknown:
+                    tale.sent[value] = "unknown"
+                except csp.LinkLost:
+                    tale.sent[value] = "lost"
+                left.pop(0)
+
+    async with trio.open_nursery() as nursery:
+        tx = await shared_sender(tale, numbers)
+        nursery.start_soon(takes)
+        if tx is not None:
+            await offers(tx)
+    tale.check()
+
+
 async def alternations(tale: Tale) -> None:
     """Output guards at the home, input guards there."""
     numbers = tale.channel(name="numbers")
@@ -421,6 +552,38 @@ async def moving_ends_ahead(tale: Tale) -> None:
     assert set(tale.sent.values()) == {"returned"}
 
 
+async def ends_home(tale: Tale) -> None:
+    """A sender that was had by its name goes home, where its channel ends when it retires."""
+    letters = tale.channel(csp.Sender[int], name="letters", buffer=1)
+    numbers = tale.channel(name="numbers")
+    arrives, heard = letters.receiver(), numbers.receiver()
+    tale.home.share("numbers", numbers.sender())
+    out = await shared_sender(tale, letters, csp.Sender[int])
+    try:
+        inner = await tale.there.sender("numbers", int)
+    except csp.LinkLost:
+        inner = None
+    tale.home.unshare("numbers")
+
+    async def arrive() -> None:
+        with arrives:
+            async for came in arrives:
+                await tale.sends(came)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(arrive)
+        nursery.start_soon(tale.takes, heard)
+        if out is not None:
+            with out:
+                if inner is not None:
+                    with inner:  # ours still, if it was not taken
+                        try:
+                            await out.send(inner)
+                        except (csp.LinkLost, csp.DeliveryUnknown):
+                            await trio.sleep(0)
+    tale.check()
+
+
 async def poison_up(tale: Tale) -> None:
     """The receiver there poisons; the home hears it, or keeps its channel."""
     numbers = tale.channel(name="numbers")
@@ -494,7 +657,8 @@ async def long_values(tale: Tale) -> None:
 SCENARIOS = [
     plain_down, prefetched_down, buffered_down, plain_up, buffered_up, broker, leases_unbuffered,
     leases_buffered, extended_down, extended_up, calls_down, calls_down_once, calls_up,
-    alternations, moving_ends, moving_ends_ahead, poison_up, long_values,
+    alternations, offers_up, results, results_buffered, results_brokered, moving_ends,
+    moving_ends_ahead, ends_home, poison_up, long_values,
 ]  # fmt: skip
 
 

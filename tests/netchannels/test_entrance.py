@@ -48,7 +48,7 @@ async def met(secret: Secret, certificate: Certificate | None) -> tuple[Joined, 
         came.set()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(listening.serve, handle, entrance.pace.room)
+        nursery.start_soon(listening.serve, handle, entrance.room)
         joined = await go_in(
             listening.address, secret, THERE, plain=certificate is None, context=None
         )
@@ -125,14 +125,14 @@ async def test_strangers_spend_tokens_and_who_gets_in_has_them_back(mock_clock: 
 
     async def comes(secret: Secret | None) -> None:
         here, there = trio.testing.memory_stream_pair()
-        await entrance.pace.room()
+        await entrance.room()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(is_let_in, here)
             if secret is None:
                 await there.aclose()
             else:
                 nursery.start_soon(knocks, there, secret)
-        left.append(entrance.pace.left())
+        left.append(entrance.rate.left(trio.current_time()))
 
     async def is_let_in(stream: Any) -> None:
         with contextlib.suppress(HandshakeError):

@@ -84,9 +84,9 @@ def test_10_000_calls_have_10_000_replies_whatever_is_killed() -> None:
     total = status.total
     assert status.joined - status.lost == WORKERS
     assert status.lost <= KILLS
-    assert total.sent == CALLS + total.redelivered
+    assert total.sent == CALLS + total.retried
     assert total.sent == total.taken + total.unknown
-    assert total.redelivered <= KILLS
+    assert total.retried <= KILLS
 
 
 @pytest.mark.timeout(1200 if NIGHTLY else 120)
@@ -123,9 +123,27 @@ def test_leased_values_of_killed_workers_go_to_others() -> None:
     assert sorted(done) == list(range(jobs_in_all))
     total = status.total
     worked_again = total.taken - jobs_in_all  # of those the worker was killed, or its answer lost
-    assert 0 <= done.total() - jobs_in_all <= worked_again <= total.redelivered
+    assert 0 <= done.total() - jobs_in_all <= worked_again <= total.retried
     assert worked_again <= status.lost
     assert total.sent == total.taken + total.unknown
+
+
+def test_a_job_that_kills_each_worker_at_once_has_failed_after_three() -> None:
+    async def main() -> csp.Failed[int]:
+        async with netchannels.serve(secret=SECRET, plain=True, **AGREED) as node:
+            jobs = csp.Channel(int, name="jobs", buffer=1)
+            with jobs.failed.receiver() as failed, jobs.sender() as tx:
+                node.share("jobs", jobs.receiver())
+                await tx.send(7)
+                for _ in range(3):
+                    farm.start("die", node.address)
+                with trio.fail_after(20):
+                    return await failed.receive()
+
+    with Farm() as farm:
+        failed = trio.run(main)
+    assert (failed.value, failed.attempts) == (7, 3)
+    assert all(isinstance(error, csp.LinkLost) for error in failed.errors)
 
 
 def test_a_killed_worker_is_noticed_at_once() -> None:

@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import csp
 import netchannels
+from csp.lowlevel import home_of, same_channel
 from netchannels import NetworkError
 from netchannels._link import Link
 from netchannels.testing import faulty_pair, linked
@@ -23,27 +24,27 @@ Clock = trio.testing.MockClock
 async def test_a_silent_peer_is_suspected_then_given_up(autojump_clock: Clock) -> None:
     streams = faulty_pair()
     async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, _):
-        events = home.events()
-        streams[0].half_open()
-        start = trio.current_time()
-        suspect, lost = await events.receive(), await events.receive()
-        assert isinstance(suspect, netchannels.PeerSuspect)
-        assert isinstance(lost, netchannels.PeerLost)
-        assert lost.why == "silent for 9 s"
-        assert 8 <= trio.current_time() - start <= 11
-        assert home.status().lost == 1
+        with home.events() as events:
+            streams[0].half_open()
+            start = trio.current_time()
+            suspect, lost = await events.receive(), await events.receive()
+            assert isinstance(suspect, netchannels.PeerSuspect)
+            assert isinstance(lost, netchannels.PeerLost)
+            assert lost.why == "silent for 9 s"
+            assert 8 <= trio.current_time() - start <= 11
+            assert home.status().lost == 1
 
 
 async def test_one_that_speaks_again_is_not_given_up(autojump_clock: Clock) -> None:
     streams = faulty_pair()
     async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, _):
-        events = home.events()
-        streams[0].half_open()
-        assert isinstance(await events.receive(), netchannels.PeerSuspect)
-        assert home.status().links[0].state == "suspect"
-        streams[0].mend()
-        assert isinstance(await events.receive(), netchannels.PeerRecovered)
-        assert home.status().links[0].state == "alive"
+        with home.events() as events:
+            streams[0].half_open()
+            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+            assert home.status().links[0].state == "suspect"
+            streams[0].mend()
+            assert isinstance(await events.receive(), netchannels.PeerRecovered)
+            assert home.status().links[0].state == "alive"
 
 
 async def test_a_suspected_peer_gets_no_new_work(autojump_clock: Clock) -> None:
@@ -52,30 +53,30 @@ async def test_a_suspected_peer_gets_no_new_work(autojump_clock: Clock) -> None:
         numbers = csp.Channel(int, name="numbers", buffer=5)
         home.share("numbers", numbers.receiver())
         receiver = await there.receiver("numbers", int, prefetch=5)
-        events = home.events()
-        await wait_all_tasks_blocked()
-        streams[0].half_open("receive")
-        assert isinstance(await events.receive(), netchannels.PeerSuspect)
-        with numbers.sender() as sender:
-            await sender.send(1)
-            await trio.sleep(1)
-            assert home.status().total.sent == 0
-            streams[0].mend()
-            assert await receiver.receive() == 1
+        with home.events() as events:
+            await wait_all_tasks_blocked()
+            streams[0].half_open("receive")
+            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+            with numbers.sender() as sender:
+                await sender.send(1)
+                await trio.sleep(1)
+                assert home.status().total.sent == 0
+                streams[0].mend()
+                assert await receiver.receive() == 1
 
 
 async def test_a_busy_peer_is_not_suspected(autojump_clock: Clock) -> None:
     streams = faulty_pair()
     async with linked(streams, heartbeat=1, suspect=4, lost=9) as (home, there):
-        events = home.events()
-        there.busy(60)
-        await trio.sleep(1)
-        streams[0].half_open()
-        await trio.sleep(55)
-        with pytest.raises(trio.WouldBlock):
-            events.receive_nowait()
-        with trio.fail_after(30):  # its time is over
-            assert isinstance(await events.receive(), netchannels.PeerSuspect)
+        with home.events() as events:
+            there.busy(60)
+            await trio.sleep(1)
+            streams[0].half_open()
+            await trio.sleep(55)
+            with pytest.raises(trio.WouldBlock):
+                events.receive_nowait()
+            with trio.fail_after(30):  # its time is over
+                assert isinstance(await events.receive(), netchannels.PeerSuspect)
 
 
 async def test_without_a_goodbye_the_end_of_the_stream_is_a_loss() -> None:
@@ -220,22 +221,176 @@ async def test_an_end_that_has_travelled_retires_when_its_link_is_lost() -> None
 
 
 async def test_an_end_is_not_relayed_to_a_third_program() -> None:
-    async with linked() as (home, there):
+    async with linked() as (home, there), linked() as (third, middle):
         words = csp.Channel(str, name="words", buffer=1)
         home.share("words", words.sender())
         remote = await there.sender("words", str)
         ends: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="ends")
-        home.share("ends", ends.sender())
-        out = await there.sender("ends", csp.Sender[str])
+        third.share("ends", ends.sender())
+        out = await middle.sender("ends", csp.Sender[str])
 
         async def take() -> None:
-            await ends.receiver().receive()
+            with ends.receiver() as takes:
+                await takes.receive()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(take)
-            with pytest.raises(TypeError, match="travels from its home only"):
+            with pytest.raises(TypeError, match="`words` is a third program"):
                 await out.send(remote)
             nursery.cancel_scope.cancel()
+        await remote.send("still ours")
+
+
+# --- ends that go home ------------------------------------------------------------------------
+
+
+class Post:
+    """A channel of ends from `there` to `home`, for those that come from there."""
+
+    def __init__(self, kind: Any, buffer: int = 0) -> None:
+        self.channel: csp.Channel[Any] = csp.Channel(kind, name="post", buffer=buffer)
+        self.kind = kind
+        self.takes = self.channel.receiver()
+
+    async def out(self, home: Any, there: Any) -> Any:
+        home.share("post", self.channel.sender())
+        sender = await there.sender("post", self.kind)
+        home.unshare("post")
+        return sender
+
+
+async def test_a_sender_that_goes_home_is_a_local_end_there_again() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        words, post = csp.Channel(str, name="words"), Post(csp.Sender[str], buffer=1)
+        heard = words.receiver()
+        home.share("words", words.sender())
+        remote = await there.sender("words", str)
+        home.unshare("words")
+        with await post.out(home, there) as out:
+            await out.send(remote)
+        with pytest.raises(csp.EndClosed, match="you sent this sender of `words` away"):
+            await remote.send("gone")
+        back = await post.takes.receive()
+        await there.names()
+        assert "words" not in home.status().links[0].ports
+        streams[0].cut()
+
+        @csp.process
+        async def says(words: csp.Sender[str]) -> None:
+            await words.send("no link needed")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(says, back)
+            assert await heard.receive() == "no link needed"
+        with pytest.raises(csp.EndOfChannel):  # the one that came home was the last
+            await heard.receive()
+
+
+async def test_a_receiver_that_goes_home_leaves_what_was_prefetched_to_its_channel() -> None:
+    async with linked() as (home, there):
+        words, post = csp.Channel(str, name="words", buffer=3), Post(csp.Receiver[str], buffer=1)
+        home.share("words", words.receiver())
+        remote = await there.receiver("words", str, prefetch=2)
+        home.unshare("words")
+        with words.sender() as says:
+            for word in ("a", "b", "c"):
+                await says.send(word)
+        await wait_all_tasks_blocked(0.01)
+        assert home.status().total.sent == 2
+        with await post.out(home, there) as out:
+            await out.send(remote)
+        with await post.takes.receive() as back:
+            await there.names()
+            assert [word async for word in back] == ["a", "b", "c"]
+
+
+async def test_an_end_that_came_in_a_value_goes_home_in_one() -> None:
+    async with linked() as (home, there):
+        words, post = csp.Channel(str, name="words"), Post(csp.Sender[str])
+        away: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="away")
+        home.share("away", away.receiver())
+        comes, out = await there.receiver("away", csp.Sender[str]), await post.out(home, there)
+
+        async def send() -> None:
+            with away.sender() as sender:
+                await sender.send(words.sender())
+
+        async def there_and_back() -> None:
+            with comes, out:
+                await out.send(await comes.receive())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            nursery.start_soon(there_and_back)
+            with await post.takes.receive() as back:
+                with words.receiver() as heard:
+                    assert home_of(back) is None
+                    assert same_channel(back, heard)
+
+
+async def test_an_end_that_was_not_taken_at_home_stays_where_it_was() -> None:
+    async with linked() as (home, there):
+        words, post = csp.Channel(str, name="words", buffer=1), Post(csp.Sender[str])
+        home.share("words", words.sender())
+        with await there.sender("words", str) as remote, await post.out(home, there) as out:
+            with trio.move_on_after(0.05):
+                await out.send(remote)
+            await remote.send("still there")
+        with words.receiver() as heard:
+            assert await heard.receive() == "still there"
+
+
+async def test_an_end_whose_lease_at_home_fails_is_in_the_value_the_next_time() -> None:
+    async with linked() as (home, there):
+        words = csp.Channel(str, name="words", buffer=1)
+        home.share("words", words.sender())
+        own: csp.Channel[Any] = csp.Channel(csp.Sender[str], name="own", buffer=1)
+        there.share("own", own.receiver())
+        takes = await home.receiver("own", csp.Sender[str])
+        with own.sender() as out:
+            await out.send(await there.sender("words", str))
+        async with takes.lease():
+            raise ValueError("not yet")
+        async with takes.lease() as job:
+            assert job.attempt == 2
+            with job.value as out:
+                await out.send("the second time")
+        with words.receiver() as heard:
+            assert await heard.receive() == "the second time"
+
+
+async def test_an_end_of_a_channel_that_has_ended_meanwhile_goes_home_ended() -> None:
+    async with linked() as (home, there):
+        words, post = csp.Channel(str, name="words"), Post(csp.Sender[str], buffer=1)
+        heard = words.receiver()
+        home.share("words", words.sender())
+        remote = await there.sender("words", str)
+        heard.close()
+        await there.names()
+        await home.names()
+        with await post.out(home, there) as out:
+            await out.send(remote)
+        with await post.takes.receive() as back, pytest.raises(csp.NoReceivers):
+            await back.send("nobody hears")
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [(csp.Sender[int], "carries str"), (csp.Receiver[str], "never given away")],
+)
+async def test_only_what_was_given_away_comes_home(kind: Any, why: str) -> None:
+    async with linked() as (home, there):
+        words = csp.Channel(str, name="words")
+        home.share("words", words.sender())
+        with await there.sender("words", str):
+            link = home._inside.links[0]
+            [number] = link.ports
+            with pytest.raises(ValueError, match=why):
+                link.lift(b"\2" + number.to_bytes(4), kind)
+            far = there._inside.links[0]  # the other side of this port is not at its home
+            with pytest.raises(ValueError, match="never given away"):
+                far.lift(b"\2" + number.to_bytes(4), csp.Receiver[str])
 
 
 async def test_a_lost_link_is_told_to_who_waits_for_an_answer(autojump_clock: Clock) -> None:

@@ -45,7 +45,8 @@ async def test_a_name_is_looked_up_on_all_links() -> None:
         others["b"].share("numbers", numbers.sender())
         with await hub.sender("numbers", int) as sender:
             await sender.send(7)
-        assert await numbers.receiver().receive() == 7
+        with numbers.receiver() as receiver:
+            assert await receiver.receive() == 7
 
 
 async def test_a_name_that_several_share_needs_the_peer() -> None:
@@ -57,7 +58,8 @@ async def test_a_name_that_several_share_needs_the_peer() -> None:
             await hub.sender("numbers", int)
         with await hub.sender("numbers", int, peer="b") as sender:
             await sender.send(7)
-        assert channels["bee"].receiver().receive_nowait() == 7
+        with channels["bee"].receiver() as receiver:
+            assert receiver.receive_nowait() == 7
 
 
 async def test_nothing_stays_open_behind_an_ambiguous_look() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from trio.testing import wait_all_tasks_blocked
 
 import csp
 import netchannels
 from netchannels import Node
-from netchannels.testing import linked
+from netchannels.testing import faulty_pair, linked
 
 pytestmark = pytest.mark.trio
 SECRET = netchannels.Secret("a secret for tests of nodes")
@@ -43,18 +44,19 @@ async def test_its_own_label_names_program_host_and_process() -> None:
 async def test_outside_of_its_block_a_node_cannot_be_used(what: str) -> None:
     async with netchannels.serve(secret=SECRET, plain=True) as node:
         pass
-    uses: dict[str, Any] = {
-        "share": lambda: node.share("x", csp.Channel(int, name="x").receiver()),
-        "receiver": lambda: node.receiver("x", int),
-        "sender": lambda: node.sender("x", int),
-        "names": node.names,
-        "status_of": lambda: node.status_of("x"),
-        "events": node.events,
-    }
-    with pytest.raises(RuntimeError, match="inside of its `async with` block"):
-        result = uses[what]()
-        if inspect.isawaitable(result):
-            await result
+    with csp.Channel(int, name="x").receiver() as receiver:
+        uses: dict[str, Any] = {
+            "share": lambda: node.share("x", receiver),
+            "receiver": lambda: node.receiver("x", int),
+            "sender": lambda: node.sender("x", int),
+            "names": node.names,
+            "status_of": lambda: node.status_of("x"),
+            "events": node.events,
+        }
+        with pytest.raises(RuntimeError, match="inside of its `async with` block"):
+            result = uses[what]()
+            if inspect.isawaitable(result):
+                await result
 
 
 @pytest.mark.parametrize("prefetch", [-1, 1.5, None])
@@ -71,7 +73,8 @@ async def test_either_side_of_a_link_may_share() -> None:
             one.share("numbers", numbers.sender())
             with await other.sender("numbers", int) as sender:
                 await sender.send(1)
-            assert await numbers.receiver().receive() == 1
+            with numbers.receiver() as receiver:
+                assert await receiver.receive() == 1
 
 
 async def test_a_call_is_served_on_the_other_side() -> None:
@@ -167,6 +170,46 @@ async def test_events_tell_why_somebody_did_not_get_in() -> None:
         assert isinstance(refused, netchannels.PeerRefused)
         assert "does not have the secret" in refused.why
         assert home.status().refused == 1
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_busy_is_written_when_its_await_returns(
+    waits: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        with home.events() as events:
+
+            @csp.process
+            async def work() -> None:
+                announced = there.busy(60)
+                if waits:
+                    await announced
+                streams[1].half_open("send")  # nothing leaves from here on
+                await trio.sleep(55)
+
+            await work()
+            try:
+                told: Any = events.receive_nowait()
+            except trio.WouldBlock:
+                told = None
+            assert (told is None) is waits
+
+
+async def test_busy_returns_when_the_link_is_lost() -> None:
+    streams = faulty_pair(capacity=1)
+    async with linked(streams) as (_, there):
+        streams[0].hold()
+        async with trio.open_nursery() as nursery:
+
+            async def announce() -> None:
+                await there.busy(60)
+
+            nursery.start_soon(announce)
+            await wait_all_tasks_blocked(0.01)
+            assert nursery.child_tasks  # it waits
+            streams[1].cut()
+        await there.busy(60)  # without a link there is nobody to tell
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan")])

@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import csp
 from netchannels import EncodeFailed, Node
+from netchannels._ports import Inlet
 from netchannels.testing import faulty_pair, linked
 
 pytestmark = pytest.mark.trio
@@ -204,6 +205,347 @@ async def test_a_cancelled_send_did_not_happen(make: Any) -> None:
             assert await receiver.receive() == 2
 
 
+# --- output guards of programs that are not the home ------------------------------------------
+
+
+async def test_an_output_guard_waits_for_room_at_a_home_elsewhere_and_asks_no_more() -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await sender_there(home, there, buffer=1)
+        made: list[int] = []
+        chosen: list[Any] = []
+
+        def produce() -> int:
+            made.append(len(made))
+            return made[-1]
+
+        async def select() -> None:
+            with csp.Alternation(sender.offer(produce)) as alternation:
+                for _ in range(3):
+                    chosen.append((await alternation.select()).value)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(select)
+            await wait_all_tasks_blocked(0.01)
+            assert (chosen, made) == ([0], [0, 1])  # the second one found no room, and is kept
+            tried = there.status().total.sent
+            await wait_all_tasks_blocked(0.05)
+            assert there.status().total.sent == tried == 2
+            assert await receiver.receive() == 0
+            await wait_all_tasks_blocked(0.01)
+            assert await receiver.receive() == 1
+            assert await receiver.receive() == 2
+        assert chosen == made == [0, 1, 2]
+
+
+async def test_its_other_guards_go_on_while_there_is_no_room() -> None:
+    async with linked() as (home, there):
+        sender, receiver, _ = await sender_there(home, there, buffer=1)
+        await sender.send(0)
+        words = csp.Channel(str, name="words")
+        values = iter(range(1, 10))
+        with words.receiver() as heard, words.sender() as says:
+            with csp.Alternation(sender.offer(lambda: next(values)), heard) as alternation:
+                for word in ("a", "b", "c"):
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(says.send, word)
+                        choice = await alternation.select()
+                        assert (choice.guard, choice.value) == (heard, word)
+                assert await receiver.receive() == 0
+                choice = await alternation.select()
+                assert (choice.guard, choice.value) == (sender, 1)
+        assert await receiver.receive() == 1
+
+
+async def test_several_that_offer_into_one_buffer_elsewhere_each_send_theirs_once() -> None:
+    async with linked() as (home, there):
+        numbers = csp.Channel(int, name="numbers", buffer=2)
+        home.share("numbers", numbers.sender())
+        senders = [await there.sender("numbers", int) for _ in range(3)]
+        home.unshare("numbers")
+        plain = senders[0].clone()
+
+        async def offer(sender: Any, first: int) -> None:
+            values = iter(range(first, first + 50))
+            with sender, csp.Alternation(sender.offer(lambda: next(values))) as alternation:
+                for _ in range(50):
+                    await alternation.select()
+
+        async def send() -> None:
+            with plain:
+                for number in range(1000, 1050):
+                    await plain.send(number)
+
+        async with trio.open_nursery() as nursery:
+            for number, sender in enumerate(senders):
+                nursery.start_soon(offer, sender, number * 100)
+            nursery.start_soon(send)
+            with numbers.receiver() as receiver:
+                got = [number async for number in receiver]
+        assert sorted(got) == [
+            number for first in (0, 100, 200, 1000) for number in range(first, first + 50)
+        ]
+        for first in (0, 100, 200, 1000):
+            mine = [number for number in got if first <= number < first + 50]
+            assert mine == sorted(mine)
+
+
+async def test_an_offer_that_was_under_way_when_the_link_broke_is_told_that_nobody_knows() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await sender_there(home, there, buffer=1)
+        streams[1].half_open("receive")  # the answer will never be seen
+        with csp.Alternation(sender.offer(lambda: 1)) as alternation:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_raises_unknown, alternation)
+                assert await receiver.receive() == 1
+                streams[0].cut()
+        with pytest.raises(csp.LinkLost):
+            await sender.send(2)
+
+
+async def _raises_unknown(alternation: Any) -> None:
+    with pytest.raises(csp.DeliveryUnknown):
+        await alternation.select()
+
+
+async def test_an_end_that_has_travelled_may_offer_into_a_buffer() -> None:
+    async with linked() as (home, there):
+        ends: csp.Channel[Any] = csp.Channel(csp.Sender[int], name="ends", buffer=2)
+        home.share("ends", ends.receiver())
+        takes = await there.receiver("ends", csp.Sender[int])
+        roomy, bare = csp.Channel(int, name="roomy", buffer=1), csp.Channel(int, name="bare")
+        with ends.sender() as sender:
+            await sender.send(roomy.sender())
+            await sender.send(bare.sender())
+        with await takes.receive() as out, roomy.receiver() as receiver:
+            assert (await csp.Alternation(out.offer(lambda: 5)).select()).value == 5
+            assert await receiver.receive() == 5
+        with await takes.receive() as out, pytest.raises(RuntimeError, match="another program"):
+            out.offer(lambda: 5)
+
+
+# --- a result together with the end of its lease ----------------------------------------------
+
+
+class Farm:
+    """A home with tasks, a worker there, and who collects: at the home, or at a third node."""
+
+    def __init__(self, home: Node, there: Node, **options: Any) -> None:
+        self.home, self.there = home, there
+        self.tasks = csp.Channel(int, name="tasks", buffer=9, **options)
+        self.results = csp.Channel(int, name="results")
+        self.spare = self.tasks.receiver()
+
+    async def ends(self) -> tuple[Any, Any]:
+        """Of the worker."""
+        self.home.share("tasks", self.tasks.receiver())
+        self.home.share("results", self.results.sender())
+        with self.tasks.sender() as tx:
+            await tx.send(7)
+        return await self.there.receiver("tasks", int), await self.there.sender("results", int)
+
+    async def collector(self, middle: Node, third: Node) -> Any:
+        middle.share("results", self.results.receiver())
+        return await third.receiver("results", int)
+
+
+async def test_a_result_over_a_link_ends_its_lease_as_it_is_taken() -> None:
+    async with linked() as (home, there):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        collected = farm.results.receiver()
+        over = trio.Event()
+
+        async def work() -> None:
+            async with tasks.lease() as job:
+                await job.send(results, job.value * 2)
+                over.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            await wait_all_tasks_blocked(0.01)
+            assert not over.is_set()  # it waits for who takes it, as any sender
+            assert farm.tasks._core.held == 1
+            assert collected.receive_nowait() == 14
+            assert farm.tasks._core.held == 0  # at once, whatever the link does now
+            await over.wait()
+        await there.names()
+        assert not home._inside.links[0].endings
+
+
+async def test_a_result_that_stands_in_line_goes_with_its_link_and_the_task_to_the_next() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        collected = farm.results.receiver()
+
+        async def work() -> None:
+            with pytest.raises(csp.DeliveryUnknown):
+                await work_once(tasks, results)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            await wait_all_tasks_blocked(0.01)
+            await cut(home, streams)
+        async with farm.spare.lease() as again:
+            assert (again.value, again.attempt) == (7, 2)
+        with pytest.raises(trio.WouldBlock):
+            collected.receive_nowait()
+
+
+async def work_once(tasks: Any, results: Any) -> None:
+    """Raises what the sending raises, which a lease would absorb."""
+    async with tasks.lease() as job:
+        try:
+            await job.send(results, 14)
+        except Exception as error:
+            caught = error
+        else:
+            return
+    raise caught
+
+
+@pytest.mark.parametrize("fails", ["the link", "the worker"])
+@pytest.mark.parametrize("taken", [True, False])
+async def test_the_answer_of_a_collector_elsewhere_decides_whatever_happens_meanwhile(
+    taken: bool, fails: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    streams, others = faulty_pair(), faulty_pair()
+    async with linked(streams) as (home, there), linked(others) as (middle, third):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        collected = await farm.collector(middle, third)
+
+        async def work() -> None:
+            try:
+                await work_once(tasks, results)
+            except csp.DeliveryUnknown:
+                assert fails == "the link"
+            except csp.LeaseFailed:
+                assert (fails, taken) == ("the worker", False)
+
+        async def collect() -> None:
+            with trio.CancelScope() as scope:
+                scopes.append(scope)
+                got.append(await collected.receive())
+
+        scopes: list[trio.CancelScope] = []
+        got: list[int] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(collect)
+            await trio.sleep(0.1)
+            if not taken:
+                others[1].hold()  # the value comes when nobody waits any more
+            others[0].hold()  # its answer comes late
+            nursery.start_soon(work)
+            await trio.sleep(0.1)
+            if fails == "the link":
+                await cut(home, streams)
+            else:  # what no worker of ours says while its result stands in line
+                link = there._inside.links[0]
+                [number] = [n for n, port in link.ports.items() if isinstance(port, Inlet)]
+                link.ports[number].given.clear()
+                link.connection.fail(number, 1, b"no")
+                link.poke()
+                await trio.sleep(0.1)
+            assert farm.tasks._core.held == 1
+            scopes[0].cancel()
+            others[1].release()
+            others[0].release()
+            await trio.sleep(0.1)
+        assert got == [14] * taken
+        if taken:
+            with pytest.raises(csp.EndOfChannel):
+                await farm.spare.receive()
+        else:
+            async with farm.spare.lease() as again:
+                assert (again.value, again.attempt) == (7, 2)
+        assert not home._inside.links or not home._inside.links[0].endings
+
+
+async def test_a_value_that_went_on_to_a_third_program_which_is_lost_is_told_to_be_unknown() -> (
+    None
+):
+    others = faulty_pair()
+    async with linked() as (home, there), linked(others) as (middle, third):
+        numbers = csp.Channel(int, name="numbers")
+        home.share("numbers", numbers.sender())
+        middle.share("numbers", numbers.receiver())
+        sender = await there.sender("numbers", int)
+        receiver = await third.receiver("numbers", int)
+
+        async def send() -> None:
+            with pytest.raises(csp.DeliveryUnknown, match="the link was lost before"):
+                await sender.send(1)
+
+        async def receive() -> None:
+            assert await receiver.receive() == 1
+            others[0].cut()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await wait_all_tasks_blocked(0.01)
+            others[0].hold()  # its answer comes too late
+            nursery.start_soon(send)
+
+
+async def test_a_second_result_of_one_lease_is_refused_at_its_home() -> None:
+    async with linked() as (home, there):
+        farm = Farm(home, there)
+        tasks, results = await farm.ends()
+        caught: list[Exception] = []
+        with farm.results.receiver():
+            async with tasks.lease() as job, trio.open_nursery() as nursery:
+                item = job._item
+                nursery.start_soon(job.send, results, 1)
+                await wait_all_tasks_blocked(0.01)
+                job._item = item  # no program of ours would send another one
+                try:
+                    await job.send(results, 2)
+                except csp.LeaseFailed as error:
+                    caught.append(error)
+                nursery.cancel_scope.cancel()
+        assert "its result was sent before" in str(caught[0])
+
+
+async def test_tasks_and_results_without_one_home_are_refused_with_the_reason() -> None:
+    async with linked() as (home, there):
+        farm = Farm(home, there)
+        tasks, _ = await farm.ends()
+        here = csp.Channel(int, name="here", buffer=1)
+        async with tasks.lease() as job:
+            with pytest.raises(RuntimeError, match="`here` and `tasks` have not the same home"):
+                with here.sender() as out:
+                    await job.send(out, 1)
+
+
+async def test_an_end_may_travel_in_a_result() -> None:
+    async with linked() as (home, there):
+        tasks: csp.Channel[Any] = csp.Channel(int, name="tasks", buffer=1)
+        back: csp.Channel[Any] = csp.Channel(csp.Receiver[int], name="back")
+        home.share("tasks", tasks.receiver())
+        home.share("back", back.sender())
+        receiver, out = (
+            await there.receiver("tasks", int),
+            await there.sender("back", csp.Receiver[int]),
+        )
+        own = csp.Channel(int, name="own", buffer=3)
+
+        async def work() -> None:
+            async with receiver.lease() as job:
+                with own.sender() as tx:
+                    await tx.send(job.value)
+                await job.send(out, own.receiver())
+
+        with tasks.sender() as tx, back.receiver() as collected:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(work)
+                await tx.send(3)
+                with await collected.receive() as inner:
+                    assert [value async for value in inner] == [3]
+
+
 async def test_a_value_that_cannot_travel_is_its_senders_error() -> None:
     async with linked() as (home, there):
         sender, receiver, _ = await receiver_there(home, there)
@@ -228,10 +570,11 @@ async def test_a_value_that_is_too_large_is_its_senders_error() -> None:
         texts = csp.Channel(str, name="texts")
         home.share("texts", texts.sender())
         sender = await there.sender("texts", str)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_nothing_comes, texts.receiver())
-            await _refused(sender, "x" * 1001, ValueError, "1,000 at most.*raise `largest`")
-            nursery.cancel_scope.cancel()
+        with texts.receiver() as receiver:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_nothing_comes, receiver)
+                await _refused(sender, "x" * 1001, ValueError, "1,000 at most.*raise `largest`")
+                nursery.cancel_scope.cancel()
 
 
 async def test_a_long_value_comes_in_one_piece() -> None:
@@ -278,13 +621,14 @@ async def cut(home: Node, streams: Any) -> None:
 async def test_a_remote_end_raises_link_lost_when_its_link_is_gone() -> None:
     streams = faulty_pair()
     async with linked(streams) as (home, there):
-        _, receiver, _ = await receiver_there(home, there)
-        sender, _, _ = await sender_there(home, there)
-        await cut(home, streams)
-        with pytest.raises(csp.LinkLost, match="the link to home is lost"):
-            await receiver.receive()
-        with pytest.raises(csp.LinkLost):
-            await sender.send(1)
+        sends, receiver, _ = await receiver_there(home, there)
+        sender, receives, _ = await sender_there(home, there)
+        with sends, receives:
+            await cut(home, streams)
+            with pytest.raises(csp.LinkLost, match="the link to home is lost"):
+                await receiver.receive()
+            with pytest.raises(csp.LinkLost):
+                await sender.send(1)
 
 
 async def test_a_leased_value_goes_to_the_next_holder_when_its_link_is_lost() -> None:
@@ -293,10 +637,58 @@ async def test_a_leased_value_goes_to_the_next_holder_when_its_link_is_lost() ->
         sender, receiver, numbers = await receiver_there(home, there, buffer=1, stays=True)
         await sender.send(7)
         async with receiver.lease() as job:
+            await wait_all_tasks_blocked(0.01)  # the home has heard of it
             await cut(home, streams)
-            await job.lost.wait()
+            await csp.Alternation(csp.Wait(job.lost)).select()
         async with numbers.receiver() as here, here.lease() as again:
             assert (again.value, again.attempt) == (7, 2)
+
+
+async def test_the_block_of_a_lease_begins_when_its_home_is_being_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, numbers = await receiver_there(home, there, 1, buffer=1, stays=True)
+        await sender.send(7)
+        await wait_all_tasks_blocked(0.01)
+
+        @csp.process
+        async def work(receiver: csp.Receiver[int]) -> None:
+            async with receiver.lease():  # it is there already
+                streams[1].half_open("send")  # nothing leaves from here on
+                await trio.sleep(60)
+
+        await work(receiver)
+        async with numbers.receiver() as here, here.lease() as again:
+            assert (again.value, again.attempt) == (7, 2)
+
+
+async def test_a_lease_that_is_cancelled_before_its_block_does_not_count() -> None:
+    streams = faulty_pair(capacity=1)
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await receiver_there(home, there, 1, buffer=1, stays=True)
+        await sender.send(7)
+        await wait_all_tasks_blocked(0.01)
+        streams[0].hold()  # the home reads nothing, so nothing can be written there
+        with trio.move_on_after(0.1) as scope:
+            async with receiver.lease():
+                raise AssertionError("the home was not told yet")
+        assert scope.cancelled_caught
+        streams[0].release()
+        async with receiver.lease() as job:
+            assert job.attempt == 1
+
+
+async def test_a_lease_whose_link_was_lost_before_somebody_asked_is_lost() -> None:
+    streams = faulty_pair()
+    async with linked(streams) as (home, there):
+        sender, receiver, _ = await receiver_there(home, there, buffer=1)
+        await sender.send(7)
+        async with receiver.lease() as job:
+            await cut(home, streams)
+            await wait_all_tasks_blocked(0.01)
+            assert job.lost.is_set()
 
 
 async def test_a_prefetched_value_nobody_has_taken_is_not_lost_with_the_link() -> None:

@@ -108,19 +108,20 @@ async def test_an_end_is_for_the_roles_that_it_names() -> None:
 
 async def test_a_node_sees_the_roles_of_those_who_came() -> None:
     async with netchannels.serve(secret=ROLES, plain=True) as home:
-        events = home.events()
-        async with netchannels.connect(home.address, secret=ROLES["admin"], plain=True):
-            joined = await events.receive()
-            assert isinstance(joined, netchannels.PeerJoined)
-            assert joined.role == "admin"
-            assert home.status().links[0].role == "admin"
+        with home.events() as events:
+            async with netchannels.connect(home.address, secret=ROLES["admin"], plain=True):
+                joined = await events.receive()
+                assert isinstance(joined, netchannels.PeerJoined)
+                assert joined.role == "admin"
+                assert home.status().links[0].role == "admin"
 
 
 async def test_a_role_that_no_secret_has_is_an_error() -> None:
     async with netchannels.serve(secret=ROLES, plain=True) as home:
         numbers = csp.Channel(int, name="numbers")
-        with pytest.raises(ValueError, match=r"roles of this node: \['admin', 'worker'\]"):
-            home.share("numbers", numbers.receiver(), allow={"boss"})
+        with numbers.receiver() as receiver:
+            with pytest.raises(ValueError, match=r"roles of this node: \['admin', 'worker'\]"):
+                home.share("numbers", receiver, allow={"boss"})
 
 
 async def test_one_role_may_be_given_as_a_text() -> None:
@@ -234,6 +235,8 @@ async def test_a_server_that_is_not_there_yet_is_waited_for_and_the_log_says_so_
 async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
     recwarn: pytest.WarningsRecorder,
 ) -> None:
+    gc.collect()  # what other tests have left
+    recwarn.clear()
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         with pytest.raises(ZeroDivisionError):
             async for node in connecting(home):
@@ -244,15 +247,23 @@ async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
     assert not recwarn.list
 
 
-async def test_a_wrong_secret_is_told_after_a_few_attempts(
-    autojump_clock: trio.testing.MockClock,
+async def test_a_wrong_secret_is_in_the_log_at_once_and_raised_after_a_few_attempts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    autojump_clock.autojump_threshold = 0.05  # sockets need moments that are real
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("netchannels._serve._pause", pause)
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         with pytest.raises(HandshakeError, match="same secret"):
             async for _ in connecting(home, secret="quite another one"):
                 raise AssertionError("it got in")
         assert 1 < home.status().refused <= 5
+    assert pauses == [0.1] * 4
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "give both sides the same secret" in said
 
 
 async def test_what_cannot_get_better_is_told_at_once() -> None:

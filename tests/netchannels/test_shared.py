@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 
 import csp
+import netchannels
 from netchannels import NameRefused, NetworkError, TypeRefused
 from netchannels.testing import linked
 
@@ -26,17 +29,50 @@ async def test_what_is_shared_is_found_with_its_type_and_what_can_be_done() -> N
         assert home.status().shared == await there.names()
 
 
+async def test_a_role_is_told_of_what_it_may_use_and_of_nothing_else() -> None:
+    secrets = {"worker": "a secret for workers", "admin": "another for admins"}
+    async with netchannels.serve(secret=secrets, plain=True) as home:
+        tasks, orders, news = (csp.Channel(int, name=name) for name in ("tasks", "orders", "news"))
+        home.share("tasks", tasks.receiver(), allow={"worker"})
+        home.share("tasks", tasks.sender(), allow={"admin"})
+        home.share("orders", orders.sender(), allow={"admin"})
+        home.share("news", news.receiver())
+
+        def as_role(role: str) -> Any:
+            return netchannels.connect(home.address, secret=secrets[role], plain=True, label=role)
+
+        async with as_role("worker") as worker, as_role("admin") as admin:
+            assert await worker.names() == {"tasks": "int (receive)", "news": "int (receive)"}
+            everything = {"tasks": "int (send)", "orders": "int (send)", "news": "int (receive)"}
+            assert await admin.names() == everything
+            with await admin.sender("orders", int), await worker.receiver("tasks", int):
+                ports = {
+                    node: [link.ports for link in (await node.status_of(home.label)).links]
+                    for node in (worker, admin)
+                }
+                assert ports == {worker: [["tasks"], []], admin: [["tasks"], ["orders"]]}
+                assert [link.ports for link in home.status().links] == [["tasks"], ["orders"]]
+            with pytest.raises(NameRefused, match="it shares: news, tasks$"):
+                await worker.sender("nothing", int)
+            with pytest.raises(NameRefused, match="not for the role 'worker'"):
+                await worker.sender("orders", int)
+            with pytest.raises(NameRefused, match="shares no '@status admin'"):
+                await worker.sender("@status admin", csp.Call[str, netchannels.NodeStatus])
+
+
 async def test_a_name_holds_one_receiver_and_one_sender_of_one_channel() -> None:
     async with linked() as (home, _):
         one, other = csp.Channel(int, name="one"), csp.Channel(int, name="other")
         home.share("x", one.receiver())
-        with pytest.raises(ValueError, match="a receiver is shared as 'x' already"):
-            home.share("x", one.receiver())
-        with pytest.raises(ValueError, match="the name of another channel"):
-            home.share("x", other.sender())
+        with one.receiver() as again, other.sender() as wrong:
+            with pytest.raises(ValueError, match="a receiver is shared as 'x' already"):
+                home.share("x", again)
+            with pytest.raises(ValueError, match="the name of another channel"):
+                home.share("x", wrong)
         home.share("x", one.sender())
-        with pytest.raises(ValueError, match="a sender is shared as 'x' already"):
-            home.share("x", one.sender())
+        with one.sender() as again:
+            with pytest.raises(ValueError, match="a sender is shared as 'x' already"):
+                home.share("x", again)
 
 
 async def test_a_refused_share_moves_nothing() -> None:
@@ -53,8 +89,9 @@ async def test_a_refused_share_moves_nothing() -> None:
 async def test_a_name_that_is_none_is_refused(name: str) -> None:
     async with linked() as (home, _):
         numbers = csp.Channel(int, name="numbers")
-        with pytest.raises(ValueError, match="1 to 128 bytes and does not begin with"):
-            home.share(name, numbers.receiver())
+        with numbers.receiver() as receiver:
+            with pytest.raises(ValueError, match="1 to 128 bytes and does not begin with"):
+                home.share(name, receiver)
 
 
 async def test_a_name_of_128_bytes_is_one() -> None:
@@ -87,8 +124,9 @@ async def test_an_end_that_was_given_away_cannot_be_shared() -> None:
 
 async def test_a_type_that_cannot_travel_is_refused_at_once() -> None:
     async with linked() as (home, _):
-        with pytest.raises(TypeRefused):
-            home.share("x", csp.Channel(object, name="anything").receiver())
+        with csp.Channel(object, name="anything").receiver() as receiver:
+            with pytest.raises(TypeRefused):
+                home.share("x", receiver)
 
 
 async def test_an_end_whose_home_is_elsewhere_is_not_shared_again() -> None:
@@ -128,8 +166,9 @@ async def test_unsharing_what_is_not_shared_lists_what_is() -> None:
 async def test_allow_needs_one_secret_a_role() -> None:
     async with linked() as (home, _):
         numbers = csp.Channel(int, name="numbers")
-        with pytest.raises(ValueError, match=r"one secret a role.*roles of this node: none"):
-            home.share("x", numbers.receiver(), allow={"worker"})
+        with numbers.receiver() as receiver:
+            with pytest.raises(ValueError, match=r"one secret a role.*roles of this node: none"):
+                home.share("x", receiver, allow={"worker"})
 
 
 # --- until -----------------------------------------------------------------------------------
@@ -137,8 +176,9 @@ async def test_allow_needs_one_secret_a_role() -> None:
 
 async def test_until_names_something_that_is_shared() -> None:
     async with linked() as (home, _):
-        with pytest.raises(ValueError, match="nothing is shared under that name"):
-            home.share("x", csp.Channel(int, name="x").sender(), until="jobs")
+        with csp.Channel(int, name="x").sender() as sender:
+            with pytest.raises(ValueError, match="nothing is shared under that name"):
+                home.share("x", sender, until="jobs")
 
 
 async def test_results_end_when_the_jobs_have_ended_and_the_last_worker_has_left() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -209,5 +208,6 @@ def test_copy_to_all_needs_an_output(run: Run) -> None:
 
 def test_a_type_that_does_not_fit_is_refused_before_anything_runs() -> None:
     a, b = Channel(int, name="a"), Channel(str, name="b")
-    with pytest.raises(csp.WiringError, match=r"delta\(outs=\.\.\.\)"):
-        partial(delta, a.receiver())([b.sender()])  # type: ignore[list-item]
+    refused = pytest.raises(csp.WiringError, match=r"delta\(outs=\.\.\.\)")
+    with a.receiver() as inp, b.sender() as out, refused:
+        delta(inp, [out])  # type: ignore[list-item]

@@ -13,6 +13,8 @@ async def worker(jobs: Receiver[str], results: Sender[int]) -> None:
         await results.send(len(job.value))
         await results.send(job.value)  # refused
         await results.send(job)  # refused
+        await job.send(results, job.value)  # refused
+        await job.send(results, len(job.value))
     async for each in jobs.leases():
         assert_type(each, Lease[str])
         async with each as opened:

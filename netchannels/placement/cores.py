@@ -1,0 +1,158 @@
+"""Programs on the cores of this machine: OS processes that connect over a Unix socket.
+
+Where there are no Unix sockets they connect over the loopback, encrypted and with proof like any other node.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import trio
+
+from ._program import Placement
+from ._site import GRACE, Hear, Orders, Program, Site, how_it_ended
+
+LONGEST_LINE = 64 * 1024  # bytes; what is longer is heard in parts
+CAN_HAVE_SOCKETS = hasattr(socket, "AF_UNIX") and sys.platform != "win32"
+
+
+class Cores(Placement):
+    """`n` programs on this machine, as many as it has cores if `n` is left out.
+
+    Raises ValueError for less than 1.
+
+    >>> Cores(4)
+    Cores(4)
+    """
+
+    def __init__(self, n: int | None = None, /) -> None:
+        n = _cores() if n is None else n
+        if not isinstance(cast(object, n), int) or n < 1:
+            raise ValueError(f"the number of programs is 1 or more, not {n!r}")
+        self.size: int = n
+
+    def __repr__(self) -> str:
+        return f"Cores({self.size})"
+
+    def open(self) -> AbstractAsyncContextManager[Site]:
+        """Make a directory of its own for the socket, and remove it at the end of the block."""
+        return _opened(self.size)
+
+
+def _cores() -> int:
+    """Those that this program may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@asynccontextmanager
+async def _opened(size: int) -> AsyncGenerator[Site]:
+    if not CAN_HAVE_SOCKETS:
+        yield _Here("127.0.0.1:0", size)
+        return
+    directory = tempfile.mkdtemp(prefix="netchannels-")  # 0700
+    try:
+        yield _Here(f"unix:{directory}/node", size)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Here(Site):
+    def __init__(self, listen: str, size: int) -> None:
+        self.listen, self.size = listen, size
+
+    async def run(
+        self,
+        number: int,
+        orders: Orders,
+        address: str,
+        hear: Hear,
+        *,
+        task_status: trio.TaskStatus[Program] = trio.TASK_STATUS_IGNORED,
+    ) -> str:
+        """Start program `number`, and return how it has ended."""
+        command = [sys.executable, "-m", "netchannels.worker", orders.target, "--connect", address]
+        try:
+            async with trio.open_nursery() as nursery:
+                process: trio.Process = await nursery.start(local_process(command, _end))
+                nursery.start_soon(hear_lines, process.stdout, "stdout", hear)
+                nursery.start_soon(hear_lines, process.stderr, "stderr", hear)
+                assert process.stdin is not None
+                try:
+                    await process.stdin.send_all(orders.line().encode() + b"\n")
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    pass  # it has ended already, and how is told below
+                task_status.started(_Process(process))
+                code = await process.wait()
+                nursery.cancel_scope.deadline = (
+                    trio.current_time() + GRACE
+                )  # a child of it has its pipes
+        except ExceptionGroup as group:
+            if len(group.exceptions) == 1:  # what the nursery has wrapped: it could not be started
+                raise group.exceptions[0] from None
+            raise
+        return how_it_ended(code)
+
+
+def local_process(
+    command: list[str], end: Callable[[trio.Process], Awaitable[None]], /
+) -> Callable[..., Awaitable[None]]:
+    """What runs a program here: for `nursery.start`, which cancels it like anything else.
+
+    `end` is awaited, shielded, to end it then.
+    """
+
+    async def run(task_status: trio.TaskStatus[trio.Process]) -> None:
+        await trio.run_process(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            check=False,
+            deliver_cancel=end,
+            start_new_session=sys.platform != "win32",  # Ctrl-C is for the parent, who ends it
+            task_status=task_status,
+        )
+
+    return run
+
+
+async def _end(process: trio.Process) -> None:
+    """Ask it to leave, then kill it; trio waits, shielded, until it has ended."""
+    process.terminate()
+    with trio.move_on_after(GRACE):
+        await process.wait()
+    process.kill()
+
+
+class _Process(Program):
+    def __init__(self, process: trio.Process) -> None:
+        self._process = process
+        self.host, self.pid = socket.gethostname(), process.pid
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+
+async def hear_lines(stream: Any, name: str, hear: Hear, /) -> None:
+    """Hand on what comes, line by line."""
+    rest = b""
+    async with stream:
+        async for data in stream:
+            *lines, rest = (rest + bytes(data)).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                hear(name, line.decode("utf-8", "replace").rstrip("\r"))
+    if rest:
+        hear(name, rest.decode("utf-8", "replace"))
