@@ -83,7 +83,8 @@ class Member(End, abc.Guard["Member", None]):
 
     Also a guard: `Alternation(member, Timeout(1.0))`.
 
-    >>> Barrier(name="start").member()
+    >>> with Barrier(name="start").member() as member:
+    ...     print(member)
     <member of start>
     """
 

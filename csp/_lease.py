@@ -31,7 +31,8 @@ class Settling:
     __slots__ = ("item", "value")
 
     def __init__(self, value: Any, item: Item) -> None:
-        self.value, self.item = value, item
+        self.value: Any = value
+        self.item: Item = item
 
     def _map_ends(self, change: Callable[[Any], Any]) -> Settling:
         value = map_ends(self.value, change)

@@ -8,8 +8,9 @@ Reading order, which is the order of imports:
     _nesting  _shape  _fingerprint  _codec  _passage             what gets in
     _counters  _ports  _link                                     what hangs on a link
     _status  _news  _shared  _lookup  _inside  _node  _serve     a node
-    placement (_site  _target  _said  _placed  _program)         programs elsewhere
-    _batches  _work  worker                                      what they do
+    placement (_site  _greeting  _target  _said
+               _placed  _program)                                programs elsewhere
+    _batches  _work  worker  placement (_there)                  what they do
     _requests  _asking  _attempts  _sizes                        requests
     _members  _staff  _progress  _pool  _map_reduce              pools
 
@@ -51,7 +52,10 @@ from ._status import PeerLost as PeerLost
 from ._status import PeerRecovered as PeerRecovered
 from ._status import PeerRefused as PeerRefused
 from ._status import PeerSuspect as PeerSuspect
+from .placement import CannotStart as CannotStart
 from .placement import Cores as Cores
+from .placement import DaskCluster as DaskCluster
+from .placement import Hosts as Hosts
 from .placement._placed import ProgramLost as ProgramLost
 
 

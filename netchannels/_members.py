@@ -17,6 +17,7 @@ import trio
 
 from ._batches import Batch
 from ._requests import Request
+from .placement._said import named
 from .placement._site import Program
 
 KEPT = 20  # last lines of standard error
@@ -91,6 +92,7 @@ class Member:
     closing: bool = False  # it gets no more
     blameless: bool = False
     how: str = ""  # it has ended
+    hopeless: bool = False  # and none that follows would do better
     overran: bool = False  # its guard has ended it
     said: deque[str] = field(default_factory=lambda: deque[str](maxlen=KEPT))
     lost: trio.Event = field(default_factory=trio.Event)  # its link is over
@@ -136,7 +138,11 @@ class Member:
         program = self.program
         pid = f" (pid {program.pid})" if program is not None and program.pid else ""
         at = time.strftime("%H:%M:%S")
-        return f"{self.label}{pid} at {at}: {what}"
+        return f"{self.name()}{pid} at {at}: {what}"
+
+    def name(self) -> str:
+        """Its label, and where it runs."""
+        return named(self.label, self.program.host if self.program is not None else "")
 
 
 class Batches(AsyncIterator[Batch]):

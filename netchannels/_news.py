@@ -17,9 +17,9 @@ class News:
     >>> from netchannels import PeerJoined
     >>> async def main() -> None:
     ...     news = News()
-    ...     heard = news.listen()
-    ...     news.tell(PeerJoined("b", "ant:5000"))
-    ...     print((await heard.receive()).peer)
+    ...     with news.listen() as heard:
+    ...         news.tell(PeerJoined("b", "ant:5000"))
+    ...         print((await heard.receive()).peer)
     >>> trio.run(main)
     b
     """

@@ -106,7 +106,7 @@ class Pool(Generic[Q, A]):
             self._nursery,
             self,
             orders=self._orders,
-            hear=lambda member, stream, line: hear(member.label, stream, line),
+            hear=lambda member, stream, line: hear(member.name(), stream, line),
             restarts=self._restarts,
         )
         self._is_open = True

@@ -27,7 +27,7 @@ from ._node import Node
 from ._serve import serve
 from ._status import PeerLeft, PeerLost
 from .placement._program import Placement
-from .placement._site import GRACE, Orders, Program, Site
+from .placement._site import GRACE, CannotStart, Orders, Program, Site
 
 START = 60.0  # seconds from the start of a program until it is free for work
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a program is started again
@@ -163,7 +163,7 @@ class Staff:
                         pause, vain = FIRST_PAUSE, 0
                     else:
                         vain += 1
-                    if vain >= self._restarts or member.how == CANNOT_WORK:
+                    if vain >= self._restarts or member.hopeless or member.how == CANNOT_WORK:
                         LOG.error("%s is given up: %s", member.label, member.how)
                         return
                     LOG.warning(
@@ -190,8 +190,8 @@ class Staff:
         try:
             async with trio.open_nursery() as nursery:
                 over = nursery.cancel_scope.cancel
-                nursery.start_soon(self._program, slot.number, member, self._orders(name), over)
                 nursery.start_soon(self._end_after_its_link, member)
+                await nursery.start(self._program, slot.number, member, self._orders(name), over)
                 await self._sessions(member, calls)
                 calls.close()
                 with trio.move_on_after(GRACE):
@@ -207,7 +207,13 @@ class Staff:
         return member
 
     async def _program(
-        self, number: int, member: Member, orders: Orders, over: Callable[[], object]
+        self,
+        number: int,
+        member: Member,
+        orders: Orders,
+        over: Callable[[], object],
+        *,
+        task_status: trio.TaskStatus[None],
     ) -> None:
         def hear(stream: str, line: str) -> None:
             if stream == "stderr":
@@ -216,12 +222,14 @@ class Staff:
             self._hear(member, stream, line)
 
         async def run(*, task_status: trio.TaskStatus[Program]) -> None:
+            member.how = "its link is lost"  # for it may be ended before it has ended
             try:
                 member.how = await self._site.run(
                     number, orders, self._node.address, hear, task_status=task_status
                 )
             except OSError as error:
                 member.how = f"it cannot be started: {error}"
+                member.hopeless = isinstance(error, CannotStart)
                 if member.program is None:
                     task_status.started(Program.none())
             if member.overran:
@@ -232,6 +240,7 @@ class Staff:
 
         async with trio.open_nursery() as nursery:
             member.program = await nursery.start(run)
+            task_status.started()
         if member.joined:  # what it has said last is still on its way
             with trio.move_on_after(GRACE):
                 await member.lost.wait()

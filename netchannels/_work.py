@@ -36,11 +36,18 @@ class Guard(Protocol):
         """There will be a sign of life within so many seconds."""
         ...
 
+    def end(self) -> None:
+        """End the program now."""
+        ...
+
 
 class Unguarded:
     """A guard for a program that is not ours to end."""
 
     def expect(self, seconds: float, /) -> None:
+        """Nothing to do."""
+
+    def end(self) -> None:
         """Nothing to do."""
 
 

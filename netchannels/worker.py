@@ -14,8 +14,10 @@ import argparse
 import faulthandler
 import io
 import logging
+import math
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -30,13 +32,15 @@ from ._codec import codec
 from ._errors import NetworkError, TypeRefused
 from ._node import Node
 from ._serve import connect
+from ._status import PeerLost
 from ._work import Guard, Unguarded, Work
 from .placement._placed import run_placed
 from .placement._said import record as as_line
-from .placement._site import Orders
+from .placement._site import GRACE, Orders
 from .placement._target import Target, is_async, types_of
 
 CANNOT_WORK, UNSTOPPABLE = 2, 3  # exit codes
+START = 60.0  # seconds in which it is let in
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,22 +75,29 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
     try:
         function = Target(orders.target, orders.file).load()
     except Exception as error:
-        raise TypeRefused(f"`{orders.target}` cannot be imported here: {error}") from error
+        raise TypeRefused(
+            f"`{orders.target}` cannot be imported on {socket.gethostname()} by {sys.executable}: "
+            f"{error}; install it there, or bring its file there under the same path"
+        ) from error
     return csp.run(_work, orders, address, function, guard or Unguarded())
 
 
 async def _work(orders: Orders, address: str, function: Callable[..., Any], guard: Guard) -> bool:
     left = True
-    async for node in connect(
-        address, secret=orders.secret, label=orders.label, largest=orders.largest + AROUND
-    ):
-        async with node:
-            if orders.whole:
-                await run_placed(node, orders, function)
-            else:
-                left = await _answer(node, orders, function, guard)
-        if getattr(node, "has_lost_its_link", False):
-            raise csp.LinkLost("the link to the pool is lost")
+    with trio.move_on_after(START) as patience:
+        async for node in connect(
+            address, secret=orders.secret, label=orders.label, largest=orders.largest + AROUND
+        ):
+            patience.deadline = math.inf
+            async with node:
+                if orders.whole:
+                    await run_placed(node, orders, function)
+                else:
+                    left = await _answer(node, orders, function, guard)
+            if getattr(node, "has_lost_its_link", False):
+                raise csp.LinkLost("the link to the pool is lost")
+    if patience.cancelled_caught:
+        raise NetworkError(f"nobody has let this program in at {address} for {START:g} s")
     return left
 
 
@@ -107,6 +118,7 @@ async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guar
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_leave_when_asked, work.enough)
+        nursery.start_soon(_end_with_its_link, node, guard)
         with await node.receiver(orders.name, Batches, prefetch=1, wait=10) as batches:
             await work.serve(batches)
         nursery.cancel_scope.cancel()
@@ -120,6 +132,15 @@ async def _leave_when_asked(enough: csp.Flag) -> None:
     with trio.open_signal_receiver(signal.SIGTERM) as signals:
         async for _ in signals:
             enough.set()
+
+
+async def _end_with_its_link(node: Node, guard: Guard) -> None:
+    """Nobody waits any more for what a thread may still compute."""
+    with node.events() as events:
+        async for event in events:
+            if isinstance(event, PeerLost):
+                await trio.sleep(GRACE)
+                guard.end()
 
 
 # --- the parent ----------------------------------------------------------------------------
@@ -152,6 +173,10 @@ class _Switch:
     def expect(self, seconds: float, /) -> None:
         """Strike unless told again within so many seconds."""
         faulthandler.dump_traceback_later(seconds, exit=True)
+
+    def end(self) -> None:
+        """End the program now."""
+        os._exit(1)
 
 
 # --- what it says --------------------------------------------------------------------------

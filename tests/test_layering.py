@@ -73,6 +73,7 @@ GATE = [
     "netchannels._entrance",
 ]
 BAR = "netchannels._progress"
+DASK = "netchannels.placement.dask"
 CODEC = [f"netchannels.{name}" for name in ("_shape", "_codec", "_counters", "_status")]
 
 
@@ -316,6 +317,8 @@ def the_network_leaves_the_scheduler_alone() -> Iterator[Use]:
 def the_network_stands_on_little() -> Iterator[Use]:
     """netchannels imports the stdlib, csp, trio, cryptography (gate) and msgspec (codec, status)"""
     for use in imports([module for module in NETWORK if module != BAR]):
+        if use.starts("distributed") and module_of(use.file) == DASK:  # in a Dask worker
+            continue
         if not use.starts(
             *sys.stdlib_module_names, "csp", "netchannels", "trio", "cryptography", "msgspec"
         ):

@@ -40,6 +40,7 @@ ABOUT_SEVERAL = {
     },
     "netchannels": {
         "cancels": "operations over a link, cancelled at every step",
+        "every_placement": "one suite over all placements",
         "cuts": "a link cut after every byte",
         "frozen": "programs that stand still, and those that are busy",
         "hostile": "peers that break every rule",

@@ -26,7 +26,7 @@ from .._codec import codec
 from .._errors import NetworkError, TypeRefused
 from .._node import Node
 from .._serve import serve
-from ._said import hear
+from ._said import hear, named
 from ._site import GRACE, Orders, Program, Site
 from ._target import Target
 
@@ -198,7 +198,7 @@ class _Running:
                 number,
                 orders,
                 address,
-                lambda stream, line: hear(self._label, stream, line),
+                lambda stream, line: hear(named(self._label, self._program.host), stream, line),
                 task_status=task_status,
             )
             self._over.set()

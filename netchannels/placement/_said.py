@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
 
 RECORD = "\x1e"  # before a log record as JSON (RFC 7464, JSON text sequences)
@@ -24,6 +25,15 @@ def hear(label: str, stream: str, line: str) -> None:
         else:
             return
     print(f"{label}: {line}", file=sys.stdout if stream == "stdout" else sys.stderr)
+
+
+def named(label: str, host: str, /) -> str:
+    """The label of a program, with the host where it runs if that is another one.
+
+    >>> named("worker 1", "ant"), named("worker 1", "")
+    ('worker 1 on ant', 'worker 1')
+    """
+    return f"{label} on {host}" if host and host != socket.gethostname() else label
 
 
 def record(name: str, level: int, text: str) -> str:

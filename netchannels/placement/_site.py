@@ -23,6 +23,7 @@ The contract of `Site.run`, which a placement of your own must keep:
 * If `run` is cancelled, the program is ended: it is asked to leave, then killed; that is shielded
   and takes `GRACE` seconds at most.  When `run` has returned or raised nothing of the program is left.
 * It raises OSError if no program can be started; the pool tries again later, as for one that ended.
+  It raises CannotStart if that would not help: the pool starts no other one in that place.
 """
 
 from __future__ import annotations
@@ -78,6 +79,14 @@ class Orders:
             return cls(**fields)
         except (ValueError, TypeError, KeyError):
             raise ValueError("no orders came: this program is started by a pool") from None
+
+
+class CannotStart(OSError):
+    """No program can be started there, now or later; the message says what to do.
+
+    >>> issubclass(CannotStart, OSError)
+    True
+    """
 
 
 class Program(ABC):

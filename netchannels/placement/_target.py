@@ -120,6 +120,8 @@ def _load_file(name: str, file: str) -> Any:
         raise ImportError(f"{file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    if (directory := os.path.dirname(file)) not in sys.path:  # as where it is the main program
+        sys.path.insert(0, directory)
     spec.loader.exec_module(module)
     return module
 

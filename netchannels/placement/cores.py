@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
@@ -83,9 +83,9 @@ class _Here(Site):
         command = [sys.executable, "-m", "netchannels.worker", orders.target, "--connect", address]
         try:
             async with trio.open_nursery() as nursery:
-                process: trio.Process = await nursery.start(_process(command))
-                nursery.start_soon(_hear, process.stdout, "stdout", hear)
-                nursery.start_soon(_hear, process.stderr, "stderr", hear)
+                process: trio.Process = await nursery.start(local_process(command, _end))
+                nursery.start_soon(hear_lines, process.stdout, "stdout", hear)
+                nursery.start_soon(hear_lines, process.stderr, "stderr", hear)
                 assert process.stdin is not None
                 try:
                     await process.stdin.send_all(orders.line().encode() + b"\n")
@@ -103,8 +103,13 @@ class _Here(Site):
         return how_it_ended(code)
 
 
-def _process(command: list[str]) -> Any:
-    """What runs a program: for `nursery.start`, which cancels it like anything else."""
+def local_process(
+    command: list[str], end: Callable[[trio.Process], Awaitable[None]], /
+) -> Callable[..., Awaitable[None]]:
+    """What runs a program here: for `nursery.start`, which cancels it like anything else.
+
+    `end` is awaited, shielded, to end it then.
+    """
 
     async def run(task_status: trio.TaskStatus[trio.Process]) -> None:
         await trio.run_process(
@@ -113,7 +118,7 @@ def _process(command: list[str]) -> Any:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             check=False,
-            deliver_cancel=_end,
+            deliver_cancel=end,
             start_new_session=sys.platform != "win32",  # Ctrl-C is for the parent, who ends it
             task_status=task_status,
         )
@@ -139,7 +144,7 @@ class _Process(Program):
         self._process.kill()
 
 
-async def _hear(stream: Any, name: str, hear: Hear) -> None:
+async def hear_lines(stream: Any, name: str, hear: Hear, /) -> None:
     """Hand on what comes, line by line."""
     rest = b""
     async with stream:

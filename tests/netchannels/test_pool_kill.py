@@ -127,6 +127,29 @@ def test_long_requests_are_tried_again_when_all_programs_were_killed() -> None:
     csp.run(main)
 
 
+def test_requests_wait_for_programs_that_come_long_after_all_others_were_killed() -> None:
+    async def main() -> None:
+        async with pool(jobs.slowly, workers=Cores(2)) as running:
+            await running.call(0)
+            async with trio.open_nursery() as nursery:
+
+                async def use() -> None:
+                    assert [n async for n in running.map(range(20))] == list(range(20))
+
+                nursery.start_soon(use)
+                await trio.sleep(0.05)
+                running.scale(0)
+                for pid in pids(running):
+                    os.kill(pid, signal.SIGKILL)
+                with trio.fail_after(10):
+                    while pids(running):
+                        await trio.sleep(0.01)
+                await trio.sleep(20 if NIGHTLY else 1)
+                running.scale(2)
+
+    csp.run(main)
+
+
 def test_a_request_that_kills_every_program_fails_and_no_other_one_is_blamed() -> None:
     async def main() -> None:
         async with pool(jobs.dies_on_13, workers=Cores(2)) as running:

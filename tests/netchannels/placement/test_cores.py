@@ -120,7 +120,9 @@ def test_lines_are_cut_from_what_comes_however_it_comes() -> None:
     async def main() -> None:
         ours, theirs = trio.testing.memory_stream_pair()  # type: ignore[attr-defined, unused-ignore]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(cores._hear, theirs, "stdout", lambda _, line: heard.append(line))
+            nursery.start_soon(
+                cores.hear_lines, theirs, "stdout", lambda _, line: heard.append(line)
+            )
             for part in (b"on", b"e\ntw", b"o\r\n\xff\nlast", b"x" * 70_000, b"\nend"):
                 await ours.send_all(part)
             await ours.aclose()
