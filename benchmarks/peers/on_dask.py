@@ -17,7 +17,7 @@ from .work import WORKERS, Work
 def cluster() -> Iterator[Answers]:
     """Two workers of one thread each; nothing is kept from one request for the next."""
     with (
-        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as local,
+        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as local,
         Client(local) as client,
     ):
 

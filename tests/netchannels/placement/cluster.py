@@ -10,7 +10,7 @@ if __name__ == "__main__":
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=":0",
         worker_dashboard_address=None,
     ) as cluster:
         print(cluster.scheduler_address, flush=True)
