@@ -16,9 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import hypothesis
 import pytest
 
 from csp import Lease
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")  # a slow machine breaks no test
 
 PATIENCE = 60  # seconds until a program that does not do what it should fails its test
 ROOT = Path(__file__).parent.parent
