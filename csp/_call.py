@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
+from ._cargo import map_ends, pack, unpack
 from ._errors import CallFailed, EndOfChannel
 from ._kernel import Holder, Scope
 from ._latch import Latch
@@ -66,14 +67,28 @@ class Ticket:
         self.cancelled: bool = False
         self.cancel: Callable[[], object] | None = None  # ends the server's block
 
-    def answer(self, reply: Any = None, error: Exception | None = None) -> None:
-        """Give the caller its reply, or the reason why there is none."""
+    def _map_ends(self, change: Callable[[Any], Any]) -> Ticket:
+        """The ends in the request travel with the ticket, which is one and the same all the time."""
+        self.request = map_ends(self.request, change)
+        return self
+
+    def answer(self, reply: Any = None, error: Exception | None = None) -> bool:
+        """Give the caller its reply, or the reason why there is none; false if it does not wait."""
         if self.latch.happened or self.cancelled:
-            return
+            return False
         self.reply, self.error = reply, error
         self.latch.set()
         if self.answered is not None:
             self.answered(self)
+        return True
+
+    def take_reply(self) -> Any:
+        """The reply, in the caller's hands; raises the error if there is one."""
+        if self.error is not None:
+            raise self.error
+        if self.core.carries:
+            unpack(self.reply, current_kernel().holder())
+        return self.reply
 
     def give_up(self) -> None:
         """The caller does not wait any more: end the server's block."""
@@ -93,9 +108,7 @@ async def call(sender: Sender[Any], request: Any) -> Any:
     except BaseException:
         ticket.give_up()
         raise
-    if ticket.error is not None:
-        raise ticket.error
-    return ticket.reply
+    return ticket.take_reply()
 
 
 class Accepted(Generic[Q, A]):
@@ -144,16 +157,21 @@ class Accepted(Generic[Q, A]):
         return self._held().cancelled
 
     def reply(self, answer: A, /) -> None:
-        """Answer the call.
+        """Answer the call; ends in the answer go to the caller.
 
-        Raises RuntimeError the second time, ChannelTypeError for a wrong type.
+        Raises RuntimeError the second time, ChannelTypeError for a wrong type, EndClosed for an
+        end that is not yours.
         """
         ticket = self._held()
         if self._replied:
             raise RuntimeError("this call has its reply already")
-        self._receiver._core.refuse_reply(answer)
+        core = self._receiver._core
+        core.refuse_reply(answer)
+        packed, cargo = pack(answer) if core.carries else (answer, None)
         self._replied = True
-        ticket.answer(answer)
+        taken = ticket.answer(packed)
+        if cargo:
+            cargo.settle(taken)
 
     async def __aenter__(self) -> Self:
         while self._ticket is None:

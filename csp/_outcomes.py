@@ -187,7 +187,8 @@ class Outcomes(_Handle, Generic[Q, A]):
 
     async def __anext__(self) -> Outcome[Q, A]:
         ticket = await self._calls.next()
-        return Outcome(ticket.request, ticket.reply, ticket.error)
+        reply = ticket.take_reply() if ticket.error is None else None
+        return Outcome(ticket.request, reply, ticket.error)
 
 
 class Replies(_Handle, Generic[A]):
@@ -200,4 +201,4 @@ class Replies(_Handle, Generic[A]):
         if ticket.error is not None:
             self._calls.cancel()
             raise ticket.error
-        return cast(A, ticket.reply)
+        return cast(A, ticket.take_reply())

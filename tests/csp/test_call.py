@@ -430,3 +430,86 @@ def test_a_caller_cancelled_between_the_choice_and_the_block_ends_the_block(run:
         return scope.cancelled_caught
 
     assert run(main)
+
+
+Line = Call[Sender[int], Receiver[int]]  # of ends: in the request and in the reply
+
+
+@process
+async def answers_with_ends(requests: Receiver[Line], times: int) -> None:
+    for number in range(times):
+        async with requests.accept() as call:
+            with call.request as out:
+                await out.send(number)
+            back = Channel(int, name="back", buffer=1)
+            with back.sender() as tx:
+                await tx.send(number + 100)
+            call.reply(back.receiver())
+
+
+@pytest.mark.parametrize("how", ["call", "map", "outcomes"])
+def test_ends_in_a_request_go_to_the_server_and_those_in_a_reply_to_the_caller(
+    run: Any, how: str
+) -> None:
+    @process
+    async def client(lines: Sender[Line]) -> list[int]:
+        there = Channel(int, name="there", buffer=2)
+        requests = [there.sender(), there.sender()]
+        if how == "call":
+            replies = [await lines.call(each) for each in requests]
+        elif how == "map":
+            replies = [reply async for reply in lines.map(requests)]
+        else:
+            replies = [done.reply async for done in lines.outcomes(requests)]
+        got: list[int] = []
+        for reply in replies:
+            with reply:
+                got += [value async for value in reply]
+        with there.receiver() as rx:
+            got += [value async for value in rx]
+        return got
+
+    async def main() -> Any:
+        lines = Channel(Line, name="lines")
+        return await Par(client(lines.sender()), answers_with_ends(lines.receiver(), 2))
+
+    assert run(main)[0] == [100, 101, 0, 1]
+
+
+def test_an_end_in_a_request_that_nobody_takes_stays_the_callers(run: Any) -> None:
+    async def main() -> None:
+        lines, there = Channel(Line, name="lines"), Channel(int, name="there")
+        with lines.sender() as tx, there.sender() as out, lines.receiver(), there.receiver() as rx:
+            with trio.move_on_after(1):
+                await tx.call(out)
+            async with Spawn() as spawn:
+                spawn(out.send(3))
+                assert await rx.receive() == 3
+
+    run(main)
+
+
+def test_an_end_in_a_reply_that_comes_too_late_stays_the_servers(run: Any) -> None:
+    @process
+    async def server(requests: Receiver[Line]) -> None:
+        back = Channel(int, name="back", buffer=1)
+        with back.receiver() as rx, back.sender() as tx:
+            async with requests.accept() as call:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(2)
+                assert call.cancelled
+                call.reply(rx)
+            await tx.send(9)
+            assert await rx.receive() == 9
+
+    @process
+    async def client(lines: Sender[Line]) -> None:
+        there = Channel(int, name="there")
+        with there.receiver(), trio.move_on_after(1):
+            await lines.call(there.sender())
+
+    async def main() -> None:
+        lines = Channel(Line, name="lines")
+        await Par(client(lines.sender()), server(lines.receiver()))
+
+    run(main)

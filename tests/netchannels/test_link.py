@@ -201,6 +201,32 @@ async def test_an_end_travels_in_a_value_and_works_there() -> None:
             await heard.receive()
 
 
+async def test_ends_travel_in_the_request_and_in_the_reply_of_a_call() -> None:
+    kind = csp.Call[csp.Sender[str], csp.Receiver[str]]
+
+    async def serve(requests: csp.Receiver[Any]) -> None:
+        async with requests.accept() as call:
+            with call.request as out:
+                await out.send("hello")
+            back = csp.Channel(str, name="back", buffer=1)
+            with back.sender() as tx:
+                await tx.send("goodbye")
+            call.reply(back.receiver())
+
+    async with linked() as (home, there):
+        calls: csp.Channel[Any] = csp.Channel(kind, name="calls")
+        home.share("calls", calls.receiver())
+        server = await there.receiver("calls", kind)
+        words = csp.Channel(str, name="words", buffer=1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve, server)
+            with calls.sender() as tx, words.receiver() as heard:
+                with await tx.call(words.sender()) as said:
+                    assert [word async for word in heard] == ["hello"]
+                    assert [word async for word in said] == ["goodbye"]
+        server.close()
+
+
 async def test_an_end_that_has_travelled_retires_when_its_link_is_lost() -> None:
     streams = faulty_pair()
     async with linked(streams) as (home, there):
