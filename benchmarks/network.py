@@ -20,7 +20,7 @@ Tell = Callable[[str], object]
 RENDEZVOUS = Goal(1.5, 1.2, at_most=True)
 ONE_WAY = Goal(4, 2, at_most=True)  # a quarter, half
 BULK = Goal(1 / 0.4, 1 / 0.6, at_most=True)
-MANAGERS, POOL = Goal(10, 10), Goal(1, 2)
+
 FEW, MANY = 32, 5_000  # rounds of the run that finds out how many there shall be
 
 
@@ -86,9 +86,8 @@ def measure(effort: Effort, tell: Tell) -> Group:
         for candidate in (calls[workers], ahead[workers]):
             add(candidate.what, candidate)
         best = min(calls[workers].best, ahead[workers].best)
-        goals = (MANAGERS, POOL) if workers == 2 else (None, None)
-        for peer, goal in zip((managers[workers], pools[workers]), goals, strict=True):
-            add(f"{peer.what} / calls", peer, peer.best / best, goal)
+        for peer in (managers[workers], pools[workers]):  # what pools reach is in group `pools`
+            add(f"{peer.what} / calls", peer, peer.best / best)
     return group
 
 

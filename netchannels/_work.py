@@ -82,7 +82,6 @@ class Work:
                     break
                 async with cast(Any, accepted) as call:
                     call.reply(await self._answers(call.request))
-                await self._busy(0)  # it is written, and so is the answer before it
                 if self.leaves:
                     break
             nursery.cancel_scope.cancel()
@@ -97,10 +96,12 @@ class Work:
                 self._expect_for_long()
             if run is not None:
                 await self._announce(run)
+            else:
+                await self._busy(0)
             await trio.sleep(RENEWED)
 
     async def _announce(self, run: _Run) -> None:
-        """From now on this program may be silent."""
+        """From now on this program may be silent; the answers before are written as well."""
         await self._busy(max(SILENT, run.timeout) + RENEWED)
 
     def _expect_for_long(self) -> None:

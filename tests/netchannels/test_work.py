@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 import csp
 from netchannels._batches import MUCH, OVERRAN, RAISED, Answers, Batch, Batches
@@ -161,11 +162,41 @@ def test_the_other_side_knows_of_silence_before_it_begins_and_the_guard_of_limit
 
     (answers,), _ = work_on(look, requests(1), busy=announce, guard=guard)
     assert replies(answers) == [1]
-    assert said[-1] == 0
     said.clear()
     work_on(look, requests(2, timeout=100.0), busy=announce, guard=guard)
     assert max(said) >= 100
     assert any(100 < seconds <= 101 for seconds in guard.expected)
+
+
+def test_a_program_that_has_nothing_to_do_takes_its_silence_back() -> None:
+    said: list[float] = []
+
+    async def announce(seconds: float) -> None:
+        said.append(seconds)
+
+    async def rest(number: int) -> int:
+        return number
+
+    async def main() -> None:
+        channel = csp.Channel(Batches, name="batches")
+        work = Work(
+            rest, (INT, INT), is_async=True, largest=1_000, busy=announce, guard=Unguarded()
+        )
+        async with trio.open_nursery() as nursery:
+            receiver = channel.receiver()
+
+            async def serve() -> None:
+                with receiver:
+                    await work.serve(receiver)
+
+            nursery.start_soon(serve)
+            with channel.sender() as calls:
+                await calls.call(requests(1))
+                assert said[-1] >= 60
+                await trio.sleep(11)
+                assert said[-1] == 0
+
+    csp.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 @pytest.mark.parametrize("is_async", [False, True])
