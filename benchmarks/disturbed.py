@@ -7,10 +7,11 @@ program of its own, at work before the first request of a measurement and until 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from functools import partial
 
-from .measure import Candidate, Effort, interleave
+from .measure import Candidate, Effort, Skipped, interleave
 from .peers import on_netchannels, troublemaker
 from .report import Goal, Group, Row
 
@@ -33,9 +34,13 @@ def measure(effort: Effort, tell: Callable[[str], object]) -> Group:
         Candidate(ABOUT[name], partial(run, by=name), first=100) for name in troublemaker.STRANGERS
     ]
     frozen = Candidate("a fifth worker that stands still", partial(run, by="frozen"), first=100)
-    interleave([calm, *trouble, frozen], effort, tell)
     group = Group("disturbed", "A request, while somebody misbehaves", "rate kept")
+    if hasattr(signal, "SIGSTOP"):
+        trouble.append(frozen)
+    else:
+        group.skipped.append(Skipped(frozen.what, "this system cannot let a program stand still"))
+    interleave([calm, *trouble], effort, tell)
     group.rows.append(Row(calm.what, "us", calm.samples))
-    for each in (*trouble, frozen):
+    for each in trouble:
         group.rows.append(Row(each.what, "us", each.samples, calm.best / each.best, KEPT))
     return group

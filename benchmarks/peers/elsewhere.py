@@ -51,7 +51,7 @@ class Elsewhere:
             raise RuntimeError(f"{self._process.args!r} has ended")
 
     def freeze(self) -> None:
-        """Let it stand still, where the system can do that."""
+        """Let it stand still; only where there is a SIGSTOP."""
         self._process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:

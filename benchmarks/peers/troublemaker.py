@@ -5,7 +5,6 @@ It prints 1 once it is at work.
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -34,7 +33,7 @@ async def _say(address: str, data: bytes) -> None:
         return
 
 
-async def idle(address: str, turn: int) -> None:
+async def idle(address: str) -> None:
     """Keep connections open that say nothing; one that was closed is opened again."""
     limit = trio.CapacityLimiter(ASIDE // AT_ONCE)
     async with trio.open_nursery() as nursery:
@@ -43,13 +42,13 @@ async def idle(address: str, turn: int) -> None:
             async with limit:
                 await _say(address, b"")
 
-        for _ in itertools.count():
+        while True:
             async with limit:
                 nursery.start_soon(keep)
             await trio.sleep(0.001)
 
 
-async def slow(address: str, turn: int) -> None:
+async def slow(address: str) -> None:
     """A byte a second."""
     try:
         async with await _dial(address) as stream:
@@ -60,17 +59,17 @@ async def slow(address: str, turn: int) -> None:
         return
 
 
-async def noise(address: str, turn: int) -> None:
+async def noise(address: str) -> None:
     """Bytes that mean nothing."""
     await _say(address, os.urandom(10_000))
 
 
-async def page(address: str, turn: int) -> None:
+async def page(address: str) -> None:
     """What a browser says."""
     await _say(address, b"GET / HTTP/1.1\r\nHost: farm\r\n\r\n")
 
 
-async def secret(address: str, turn: int) -> None:
+async def secret(address: str) -> None:
     """Somebody with the secret of another network."""
     try:
         async with netchannels.connect(address, secret=ANOTHER):
@@ -80,7 +79,7 @@ async def secret(address: str, turn: int) -> None:
 
 
 ANOTHER = netchannels.Secret("the secret of some other network")
-STRANGERS: dict[str, Callable[[str, int], Awaitable[None]]] = {
+STRANGERS: dict[str, Callable[[str], Awaitable[None]]] = {
     each.__name__: each for each in (idle, slow, noise, secret, page)
 }
 
@@ -88,13 +87,13 @@ STRANGERS: dict[str, Callable[[str, int], Awaitable[None]]] = {
 async def main(what: str, address: str) -> None:
     """Misbehave until somebody kills this program."""
 
-    async def again(turn: int) -> None:
+    async def again() -> None:
         while True:
-            await STRANGERS[what](address, turn)
+            await STRANGERS[what](address)
 
     async with trio.open_nursery() as nursery:
-        for turn in range(AT_ONCE):
-            nursery.start_soon(again, turn)
+        for _ in range(AT_ONCE):
+            nursery.start_soon(again)
         await trio.sleep(0.5)
         print(1, flush=True)
 

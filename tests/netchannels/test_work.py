@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -31,6 +32,22 @@ async def silent(seconds: float) -> None:
     """Nobody listens."""
 
 
+@asynccontextmanager
+async def served(work: Work) -> AsyncGenerator[csp.Sender[Any]]:
+    """What calls it."""
+    channel = csp.Channel(Batches, name="batches")
+    receiver = channel.receiver()
+
+    async def serve() -> None:
+        with receiver:
+            await work.serve(receiver)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        with channel.sender() as calls:
+            yield calls
+
+
 def work_on(
     function: Callable[[Any], Any], *batches: Batch, is_async: bool = False, **options: Any
 ) -> tuple[list[Answers], Work]:
@@ -40,17 +57,8 @@ def work_on(
     work = Work(function, codecs, is_async=is_async, **options)
 
     async def main() -> list[Answers]:
-        channel = csp.Channel(Batches, name="batches")
-        async with trio.open_nursery() as nursery:
-            receiver = channel.receiver()
-
-            async def serve() -> None:
-                with receiver:
-                    await work.serve(receiver)
-
-            nursery.start_soon(serve)
-            with channel.sender() as calls:
-                return [await calls.call(batch) for batch in batches]
+        async with served(work) as calls:
+            return [await calls.call(batch) for batch in batches]
         raise AssertionError
 
     return csp.run(main), work
@@ -178,23 +186,14 @@ def test_a_program_that_has_nothing_to_do_takes_its_silence_back() -> None:
         return number
 
     async def main() -> None:
-        channel = csp.Channel(Batches, name="batches")
         work = Work(
             rest, (INT, INT), is_async=True, largest=1_000, busy=announce, guard=Unguarded()
         )
-        async with trio.open_nursery() as nursery:
-            receiver = channel.receiver()
-
-            async def serve() -> None:
-                with receiver:
-                    await work.serve(receiver)
-
-            nursery.start_soon(serve)
-            with channel.sender() as calls:
-                await calls.call(requests(1))
-                assert said[-1] >= 60
-                await trio.sleep(11)
-                assert said[-1] == 0
+        async with served(work) as calls:
+            await calls.call(requests(1))
+            assert said[-1] >= 60
+            await trio.sleep(11)
+            assert said[-1] == 0
 
     csp.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
@@ -204,7 +203,6 @@ def test_when_it_is_enough_the_present_batch_is_finished_and_no_other_begun(is_a
     done: list[int] = []
 
     async def main() -> None:
-        channel = csp.Channel(Batches, name="batches")
         work: Work
 
         def note(number: int) -> int:
@@ -225,18 +223,10 @@ def test_when_it_is_enough_the_present_batch_is_finished_and_no_other_begun(is_a
             busy=silent,
             guard=Unguarded(),
         )
-        async with trio.open_nursery() as nursery:
-            receiver = channel.receiver()
-
-            async def serve() -> None:
-                with receiver:
-                    await work.serve(receiver)
-
-            nursery.start_soon(serve)
-            with channel.sender() as calls:
-                assert replies(await calls.call(requests(1, 2))) == [1, 2]
-                with pytest.raises(csp.NoReceivers):
-                    await calls.call(requests(3))
+        async with served(work) as calls:
+            assert replies(await calls.call(requests(1, 2))) == [1, 2]
+            with pytest.raises(csp.NoReceivers):
+                await calls.call(requests(3))
 
     csp.run(main)
     assert done == [1, 2]
