@@ -1,9 +1,13 @@
 """Every error of the network, each also the builtin that it is a case of.
 
-Not here: what happens to a channel whose link is lost (`csp.LinkLost`, `csp.DeliveryUnknown`).
+`in_words` is how any error travels.  Not here: what happens to a channel whose link is lost (`csp.LinkLost`, `csp.DeliveryUnknown`).
 """
 
 from __future__ import annotations
+
+import traceback
+
+LONGEST_TEXT, LONGEST_TRACE = 4096, 16_000  # characters of an error that travels
 
 
 class NetworkError(Exception):
@@ -81,3 +85,13 @@ class TypeRefused(NetworkError, TypeError):
     ...     print(error)
     `square` carries Call[int, int] there, Call[str, int] here
     """
+
+
+def in_words(error: BaseException) -> tuple[str, str]:
+    """Type and text of an error, and its traceback, short enough to travel.
+
+    >>> in_words(ValueError("no"))
+    ('ValueError: no', 'ValueError: no\\n')
+    """
+    trace = "".join(traceback.format_exception(error))
+    return f"{type(error).__name__}: {error}"[:LONGEST_TEXT], trace[-LONGEST_TRACE:]

@@ -28,10 +28,10 @@ from ._members import InHand, Member, WorkerStatus
 from ._rate import Rate
 from ._requests import Request, Waiting
 from ._sizes import Sizes
-from ._staff import Staff, opened
+from ._staff import Staff
 from .placement._program import Placement
 from .placement._said import hear
-from .placement._site import GRACE, Orders
+from .placement._site import GRACE, Orders, opened
 from .placement._target import Target, types_of
 
 Q = TypeVar("Q")
@@ -97,7 +97,12 @@ class Pool(Generic[Q, A]):
     # --- its block -------------------------------------------------------------------------
 
     async def __aenter__(self) -> Pool[Q, A]:
-        self._opened = opened(self._placement, secret=self._secret, largest=self._largest + AROUND)
+        self._opened = opened(
+            self._placement.open(),
+            secret=self._secret,
+            label="pool",
+            largest=self._largest + AROUND,
+        )
         site, node = await self._opened.__aenter__()
         self._nursery = node._inside.nursery
         self._staff = Staff(
@@ -378,9 +383,6 @@ class Pool(Generic[Q, A]):
             self._sources.remove(best)
             self._sources.append(best)
         return best
-
-    def joined(self, member: Member) -> None:
-        """A program is free for work."""
 
     def answered(self, member: Member, work: InHand, answers: Answers) -> None:
         """A batch has its answers."""

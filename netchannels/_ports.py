@@ -15,7 +15,6 @@ Invariants:
 from __future__ import annotations
 
 import struct
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ import csp
 from csp.lowlevel import Given, Giver, Item, Settling, Taker
 
 from ._codec import DecodeFailed, EncodeFailed
+from ._errors import LONGEST_TEXT, LONGEST_TRACE, in_words
 from .wire import Kind
 from .wire.events import Answered, Asked, Cancelled, Delivered, Poisoned, Retired, Wanted
 
@@ -392,7 +392,7 @@ class Inlet:
         elif answer == "fail":
             connection.fail(number, id, self._failure(detail))
         elif answer == "unknown":
-            connection.fail(number, id, NOBODY_KNOWS + str(detail)[:4096].encode())
+            connection.fail(number, id, NOBODY_KNOWS + str(detail)[:LONGEST_TEXT].encode())
         else:
             self._done(id, detail)
         if answer != "hold":
@@ -427,9 +427,9 @@ class Inlet:
         if isinstance(error, csp.CallFailed):
             text, trace = str(error), error.traceback
         else:
-            text = f"{type(error).__name__}: {error}"
-            trace = "".join(traceback.format_exception(error))
-        return f"{text[:4096]}\0{trace[-16_000:]}".encode(errors="replace")[:64_000]
+            text, trace = in_words(error)
+        said = f"{text[:LONGEST_TEXT]}\0{trace[-LONGEST_TRACE:]}"
+        return said.encode(errors="replace")[:64_000]
 
     def _ended(self) -> None:
         """The channel has ended on this side: nobody receives any more."""
@@ -450,7 +450,7 @@ class Inlet:
             data, lease = self._whole(event.value)
             value = self.passage.decode(data, link)
         except DecodeFailed as error:
-            text = f"it cannot be read there: {error}"[:4096].encode(errors="replace")
+            text = f"it cannot be read there: {error}"[:LONGEST_TEXT].encode(errors="replace")
             self._refuse(id, text)
             return
         except csp.LeaseFailed as error:

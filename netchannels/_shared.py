@@ -153,8 +153,7 @@ class Shares:
     ) -> tuple[Any, Passage, float] | tuple[int, str]:
         """A clone of the end that is asked for, its passage and buffer; or why there is none."""
         role = link.role
-        by_name = self._by_name if asked.name != STATUS else {STATUS: self._status[role]}
-        shared = by_name.get(asked.name)
+        shared = self._status[role] if asked.name == STATUS else self._by_name.get(asked.name)
         if shared is None:
             return UNKNOWN, f"{label} shares no {asked.name!r}; it shares: {self._listed(role)}"
         found = shared.ends.get(asked.receives)

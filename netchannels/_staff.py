@@ -11,8 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import trio
@@ -24,9 +23,7 @@ from ._batches import Answers
 from ._batches import Batches as BatchCalls
 from ._members import Batches, InHand, Member, Share, WorkerStatus
 from ._node import Node
-from ._serve import serve
 from ._status import PeerLeft, PeerLost
-from .placement._program import Placement
 from .placement._site import GRACE, CannotStart, Orders, Program, Site
 
 START = 60.0  # seconds from the start of a program until it is free for work
@@ -55,10 +52,6 @@ class Policy(Protocol):
 
     def lost(self, member: Member, /) -> None:
         """A program has ended, with what it has in hand."""
-        ...
-
-    def joined(self, member: Member, /) -> None:
-        """A program is free for work."""
         ...
 
     def nobody_is_left(self, member: Member, /) -> None:
@@ -102,7 +95,7 @@ class Slot:
 
 
 class Staff:
-    """Programs in slots; used inside of `opened`."""
+    """Programs in slots; used while their site is open."""
 
     def __init__(
         self,
@@ -292,7 +285,6 @@ class Staff:
                     work = member.in_hand.popleft()
                     if not work.requests:
                         member.joined = True
-                        self._policy.joined(member)
                     else:
                         member.closing = member.closing or outcome.reply.leaves
                         member.blameless = member.blameless or outcome.reply.leaves
@@ -304,15 +296,3 @@ class Staff:
         finally:
             batches.over = True
             await outcomes.aclose()
-
-
-@asynccontextmanager
-async def opened(
-    placement: Placement, *, secret: str, largest: int
-) -> AsyncGenerator[tuple[Site, Node]]:
-    """A placement in use, and the node to which its programs connect."""
-    async with placement.open() as site:
-        async with serve(
-            site.listen, secret=secret, plain=site.plain, label="pool", largest=largest, drain=0
-        ) as node:
-            yield site, node

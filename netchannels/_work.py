@@ -22,6 +22,7 @@ import csp
 
 from ._batches import MUCH, OVERRAN, RAISED, Answers, Batch, Batches, Failure, too_long
 from ._codec import Codec
+from ._errors import in_words
 
 SILENT = 60.0  # seconds for which a request without a time limit may keep the program silent
 RENEWED = 10.0  # seconds after which that is said again, while the loop runs
@@ -142,7 +143,7 @@ class Work:
                         self._reply.encode(await answer if inspect.isawaitable(answer) else answer)
                     )
                 except Exception as error:
-                    run.failed(_failure(error))
+                    run.failed(Failure(RAISED, *in_words(error)))
             if scope.cancelled_caught:
                 run.failed(Failure(OVERRAN, f"it ran longer than {run.timeout:g} s"))
 
@@ -154,7 +155,7 @@ class Work:
             try:
                 run.done(self._reply.encode(self._function(self._request.decode(data))))
             except (Exception, SystemExit) as error:
-                run.failed(_failure(error))
+                run.failed(Failure(RAISED, *in_words(error)))
 
     async def _in_thread_for_a_time(self, run: _Run) -> None:
         async with trio.open_nursery() as nursery:
@@ -236,8 +237,3 @@ class _Run:
         """What became of them."""
         seconds = time.perf_counter() - self._started
         return Answers(self._replies, self._failures, seconds, leaves)
-
-
-def _failure(error: BaseException) -> Failure:
-    trace = "".join(traceback.format_exception(error))
-    return Failure(RAISED, f"{type(error).__name__}: {error}"[:4096], trace[-16_000:])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import secrets
 import sys
-import traceback
 import types
 import typing
 from collections.abc import AsyncGenerator, Callable
@@ -23,11 +22,10 @@ import csp
 from csp.lowlevel import copies_elsewhere
 
 from .._codec import codec
-from .._errors import NetworkError, TypeRefused
+from .._errors import NetworkError, TypeRefused, in_words
 from .._node import Node
-from .._serve import serve
 from ._said import hear, named
-from ._site import GRACE, Orders, Program, Site
+from ._site import GRACE, Orders, Program, Site, opened
 from ._target import Target
 
 T = TypeVar("T")
@@ -114,17 +112,10 @@ class _Elsewhere:
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
         """Around all copies: the placement, and the node to which the programs connect."""
-        async with self._open_site() as site:
-            async with serve(
-                site.listen,
-                secret=self._secret,
-                plain=site.plain,
-                label="placed",
-                largest=LARGEST,
-                drain=0,
-            ) as node:
-                self._site, self._node = site, node
-                yield
+        async with opened(
+            self._open_site(), secret=self._secret, label="placed", largest=LARGEST
+        ) as (self._site, self._node):
+            yield
 
     async def run(self, number: int, arguments: inspect.BoundArguments) -> Any:
         """One copy: start its program, send the arguments, wait for what becomes of it."""
@@ -246,6 +237,5 @@ async def run_placed(node: Node, orders: Orders, function: Callable[..., Any]) -
             }
             ended = Ended(value.encode(await function(*plain, **named)))
         except Exception as error:
-            trace = "".join(traceback.format_exception(error))
-            ended = Ended(b"", f"{type(error).__name__}: {error}"[:4096], trace[-16_000:])
+            ended = Ended(b"", *in_words(error))
         await result.send(ended)

@@ -32,11 +32,15 @@ import json
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import trio
+
+from .._node import Node
+from .._serve import serve
 
 GRACE = 1.0  # seconds that a program gets to leave before it is killed
 
@@ -132,6 +136,18 @@ class Site(ABC):
         task_status: trio.TaskStatus[Program] = trio.TASK_STATUS_IGNORED,
     ) -> str:
         """Start program `number` (from 0), and return how it has ended; see above."""
+
+
+@asynccontextmanager
+async def opened(
+    site: AbstractAsyncContextManager[Site], *, secret: str, label: str, largest: int
+) -> AsyncGenerator[tuple[Site, Node]]:
+    """A site in use, and the node to which its programs connect."""
+    async with site as place:
+        async with serve(
+            place.listen, secret=secret, plain=place.plain, label=label, largest=largest, drain=0
+        ) as node:
+            yield place, node
 
 
 def how_it_ended(code: int) -> str:

@@ -36,3 +36,12 @@ def test_no_error_of_the_network_is_caught_as_a_broken_connection() -> None:
     errors = [e for e in vars(_errors).values() if isinstance(e, type)]
     assert len(errors) == 6
     assert not [e for e in errors if issubclass(e, OSError)]
+
+
+def test_an_error_that_travels_is_cut_at_the_end_of_its_text_and_the_beginning_of_its_traceback() -> (
+    None
+):
+    text, trace = _errors.in_words(ValueError("x" * 100_000 + "end"))
+    assert text == ("ValueError: " + "x" * 100_000)[: _errors.LONGEST_TEXT]
+    assert len(trace) == _errors.LONGEST_TRACE
+    assert trace.endswith("xend\n")
