@@ -1,6 +1,7 @@
 """Every error of the network, each also the builtin that it is a case of.
 
-`in_words` is how any error travels.  Not here: what happens to a channel whose link is lost (`csp.LinkLost`, `csp.DeliveryUnknown`).
+`in_words` is how any error travels.  Not here: what happens to a channel whose link is lost
+(`csp.LinkLost`, `csp.DeliveryUnknown`).
 """
 
 from __future__ import annotations
