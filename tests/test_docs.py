@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import os
 import re
 import secrets
 import socket
@@ -122,6 +123,8 @@ def test_a_block_of_code_runs(block: Block, tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "program.py"],
             cwd=tmp_path,
+            # the workers of a small Dask cluster may complain that it closes
+            env=os.environ | {"DASK_LOGGING__DISTRIBUTED": "critical"},
             capture_output=True,
             text=True,
             check=False,
