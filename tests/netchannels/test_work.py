@@ -191,9 +191,10 @@ def test_a_program_that_has_nothing_to_do_takes_its_silence_back() -> None:
         )
         async with served(work) as calls:
             await calls.call(requests(1))
-            assert said[-1] >= 60
+            assert max(said) >= 60
+            said.clear()
             await trio.sleep(11)
-            assert said[-1] == 0
+            assert set(said) == {0}  # once, or twice if it started after the request was answered
 
     csp.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
