@@ -1,0 +1,14 @@
+"""Pictures of process networks.
+
+_picture _recording _building _as_text _as_mermaid _layout _as_svg
+"""
+
+from ._as_svg import as_svg as as_svg
+from ._as_text import as_text as as_text
+from ._building import picture_of as picture_of
+from ._building import picture_of_main as picture_of_main
+from ._picture import Box as Box
+from ._picture import Node as Node
+from ._picture import Picture as Picture
+from ._picture import Wire as Wire
+from ._recording import DrawError as DrawError
