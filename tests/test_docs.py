@@ -94,6 +94,26 @@ def test_a_public_class_or_function_shows_an_example(name: str) -> None:
     assert shows_one
 
 
+DOORS = {  # and the page of the reference that has all of its names
+    "csp": "csp.md",
+    "csp.from_thread": "from_thread.md",
+    "csp.lowlevel": "lowlevel.md",
+    "csp.patterns": "patterns.md",
+    "csp.testing": "testing.md",
+    "netchannels": "netchannels.md",
+    "netchannels.testing": "netchannels-testing.md",
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_reference_has_every_public_name(door: str) -> None:
+    page = (ROOT / "docs" / "reference" / DOORS[door]).read_text(encoding="utf-8")
+    named = re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE)
+    values = vars(importlib.import_module(door))
+    names = [n for n in values if not n.startswith("_") and not inspect.ismodule(values[n])]
+    assert sorted(named) == sorted(f"{door}.{name}" for name in names)
+
+
 # --- blocks in pages -----------------------------------------------------------------------------
 
 FENCE = re.compile(
