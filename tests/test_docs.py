@@ -309,7 +309,9 @@ def files(text: str) -> set[str]:
 
 def is_placeholder(name: str) -> bool:
     """A word to be replaced, what make makes, or a name with a version."""
-    return bool(re.search(r"\b[A-Z]+\b(?!\.md)|^\w+/\d+$", name)) or name.startswith(".venv/")
+    return bool(
+        re.search(r"(?<![A-Za-z])[A-Z]+(?![A-Za-z]|[\w.]*\.md)|^\w+/\d+$", name)
+    ) or name.startswith(".venv/")
 
 
 def exists(name: str, page: Path) -> bool:

@@ -18,7 +18,7 @@ class Docstrings(Extension):
 
 def as_markdown(text: str) -> str:
     """A docstring with its examples as fenced blocks, and its sections as paragraphs."""
-    text = re.sub(r"^([A-Z]\w+): (?=\S)", r"\n**\1:** ", text, flags=re.MULTILINE)
+    text = re.sub(r"^(Ends|Raises|Source): ", r"\n**\1:** ", text, flags=re.MULTILINE)
     # an example goes from its prompt to the next empty line
     example = r"^( *)>>> .*(?:\n(?!\s*$).*)*"
     return re.sub(example, lambda found: fenced(found[0]), text, flags=re.MULTILINE)

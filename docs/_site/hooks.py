@@ -63,7 +63,7 @@ def page_of(path: Path) -> str:
 
 def written_out(entry: Any, files: Files) -> Any:
     """An entry of the nav with `NAME/` replaced by the pages there, index first."""
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict):  # a page that is called after its heading
         return entry
     ((title, value),) = entry.items()
     if isinstance(value, list):
