@@ -343,6 +343,14 @@ def test_each_file_that_a_page_names_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    links = set(re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text))
+    missing = {link for link in links if not (page.parent / link).exists()}
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_each_private_name_in_a_page_occurs_in_the_source(page: Path) -> None:
     source = set[str]()
     for file in SOURCES:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -70,6 +71,51 @@ def browser() -> Iterator[Browser]:
     browser = Browser()
     yield browser
     browser.close()
+
+
+def part(name: str) -> ModuleType:
+    """A file of docs/_site/, which mkdocs loads by its path."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "_site" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("file", "page"),
+    [
+        ("README.md", "index.md"),
+        ("DEVELOPING.md", "DEVELOPING.md"),
+        ("docs/network/tutorial.md", "network/tutorial.md"),
+        ("examples/life.py", "examples/life.md"),
+        ("csp/_end.py", None),
+        ("tests/examples/test_life.py", None),
+    ],
+)
+def test_a_file_has_its_page_in_the_site(file: str, page: str | None) -> None:
+    assert (ROOT / file).exists()
+    assert part("hooks").in_site(file) == page
+
+
+def test_links_lead_to_pages_and_to_no_source(site: Path) -> None:
+    start = (site / "index.html").read_text(encoding="utf-8")
+    assert 'href="examples/chat/"' in start
+    developing = (site / "DEVELOPING" / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(r'href="[^"]*\.(?:py|md)"', start + developing)
+
+
+def test_docstrings_become_markdown() -> None:
+    text = "Add.\n\n    [ add ]\n\nEnds: with its input.\nRaises: ValueError.\n\n>>> add(1)\n2\n\nMore."
+    assert part("docstrings").as_markdown(text).split("\n\n") == [
+        "Add.",
+        "    [ add ]",
+        "\n**Ends:** with its input.",
+        "**Raises:** ValueError.",
+        "```pycon\n>>> add(1)\n2\n```",
+        "More.",
+    ]
 
 
 def pages(site: Path) -> list[Path]:
