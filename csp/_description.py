@@ -77,7 +77,7 @@ def description_of(process: Process[Any], /) -> Description:
     """
     name, place = process.name, process.place
     if isinstance(process, Called):
-        channels, parts = _given(cast("Called[Any]", process))
+        channels, parts = _given(process)
         return Description("process", name, place, _in_order(process._claims), channels, parts)
     if isinstance(process, Operation):
         return Description("operation", name, place, _in_order(find(process.of())))

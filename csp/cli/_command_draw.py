@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from csp.view import DrawError, Picture, as_svg, as_text, picture_of_main
+from csp.view import DrawError, Picture, as_mermaid, as_svg, as_text, picture_of_main
 
 from ._arguments import add_function, arguments_of
 from ._target import UsageError, load, program_name
@@ -21,6 +21,7 @@ EXAMPLES = """\
 
 FORMATS: dict[str, Callable[[Picture], str]] = {
     "text": as_text,
+    "mermaid": as_mermaid,
     "svg": as_svg,
 }
 

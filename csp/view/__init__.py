@@ -1,8 +1,9 @@
 """Pictures of process networks.
 
-_picture _recording _building _as_text _as_mermaid _layout _as_svg
+_picture _recording _building _as_text _as_mermaid _layout _sheet _as_svg
 """
 
+from ._as_mermaid import as_mermaid as as_mermaid
 from ._as_svg import as_svg as as_svg
 from ._as_text import as_text as as_text
 from ._building import picture_of as picture_of

@@ -6,12 +6,13 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ._layout import PAD, Area, Edge, Layout, Measures, Size, Thing, lay_out
+from ._layout import PAD, Area, Edge, Measures, Size, Thing, lay_out
 from ._picture import Box, Picture
+from ._sheet import Sheet, best_sheet
 
 LETTER, LINE = 7.3, 16.0  # of a monospaced font of 12 px
-MARGIN, TITLE = 16.0, 26.0
-VIEW = 1200.0, 900.0  # what a reader sees at once
+MARGIN, TITLE, SHADOW = 16.0, 26.0, 3.0
+TOP = MARGIN + TITLE
 
 STYLE = """
 svg { --paper: #ffffff; --ink: #1f2933; --dim: #616e7c; --line: #52606d; --node: #e6f0fa;
@@ -21,7 +22,7 @@ svg { --paper: #ffffff; --ink: #1f2933; --dim: #616e7c; --line: #52606d; --node:
   --box: #9aa5b12b; --bad: #fc8181; } }
 text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   fill: var(--ink); }
-.paper { fill: var(--paper); } .title { font-weight: 600; } .dim { fill: var(--dim); }
+.paper { fill: var(--paper); } .title { font-weight: 600; } .middle { text-anchor: middle; } .dim { fill: var(--dim); }
 .box { fill: var(--box); fill-opacity: .35; stroke: var(--dim); stroke-opacity: .6; }
 .seq { stroke-dasharray: 8 3; } .elsewhere { stroke-dasharray: 2 3; stroke-width: 2; }
 .node { fill: var(--node); stroke: var(--edge); stroke-width: 1.3; }
@@ -35,32 +36,29 @@ text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mo
 
 
 def as_svg(picture: Picture, /) -> str:
-    """The picture as the text of an SVG file; it goes from left to right, or down if that is more compact.
+    """The picture as the text of an SVG file, which needs nothing else and is readable in light and dark.
+
+    What flows goes from left to right; down, or in rows that run to and fro, if that shows more.
 
     >>> from csp.view import Node, Picture
     >>> as_svg(Picture("main", (Node("p1", "idle"),), ())).startswith("<svg xmlns=")
     True
     """
-    layouts = {down: lay_out(picture, _measures(down)) for down in (False, True)}
-    down = _shrunk(layouts[True], True) > 1.1 * _shrunk(layouts[False], False)
-    return "\n".join(_Drawing(picture, layouts[down], down).lines())
-
-
-def _shrunk(layout: Layout, down: bool) -> float:
-    """How small it gets where all of it is seen at once."""
-    width, height = _turned((layout.along, layout.across), down)
-    return min(VIEW[0] / max(width, 1.0), VIEW[1] / max(height, 1.0), 1.0)
+    sheet = best_sheet(lambda down: lay_out(picture, _measures(picture, down)))
+    return "\n".join(_Drawing(picture, sheet).lines())
 
 
 def _turned(size: Size, down: bool) -> Size:
     return (size[1], size[0]) if down else size
 
 
-def _measures(down: bool) -> Measures:
+def _measures(picture: Picture, down: bool) -> Measures:
+    badges = picture.badges()
+
     def thing(of: Thing) -> Size:
         if of.kind == "bend":
             return 0.0, 2.0
-        lines = _words(of)
+        lines = _words(of, badges)
         width = max(map(_width, lines)) + (18.0 if of.kind != "wire" else 14.0)
         return _turned((width, len(lines) * LINE + (16.0 if of.kind == "node" else 8.0)), down)
 
@@ -70,9 +68,9 @@ def _measures(down: bool) -> Measures:
     return Measures(thing, header, down)
 
 
-def _words(thing: Thing) -> list[str]:
+def _words(thing: Thing, badges: dict[str, list[str]]) -> list[str]:
     if thing.node is not None:
-        return [thing.node.title]
+        return [thing.node.title, *badges.get(thing.id, ())]
     assert thing.wire is not None
     if thing.kind == "missing":
         sends = thing.id.endswith("send")
@@ -98,20 +96,21 @@ def _number(value: float) -> str:
 
 
 class _Drawing:
-    def __init__(self, picture: Picture, layout: Layout, down: bool) -> None:
-        self.picture, self.layout, self.down = picture, layout, down
+    def __init__(self, picture: Picture, sheet: Sheet) -> None:
+        self.picture, self.sheet, self.layout = picture, sheet, sheet.layout
+        self.badges = picture.badges()
 
     def lines(self) -> Iterator[str]:
-        note = f"({self.picture.note})" if self.picture.note else ""
-        title = f"{self.picture.title} {note}"
-        long, high = _turned((self.layout.along, self.layout.across), self.down)
-        width = _number(max(long, _width(title)) + 2 * MARGIN)
-        height = _number(high + 2 * MARGIN + TITLE)
+        notes = [self.picture.note, *(wire.title for wire in self.picture.crowded())]
+        note = "".join(f" ({text})" for text in notes if text)
+        title = f"{self.picture.title}{note}"
+        width = _number(max(self.sheet.width, _width(title)) + 2 * MARGIN)
+        height = _number(self.sheet.height + 2 * MARGIN + TITLE)
         yield (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" role="img">'
         )
-        yield f"<title>{_escaped(title.strip())}</title>"
+        yield f"<title>{_escaped(title)}</title>"
         yield f"<style>\n{STYLE}\n</style>"
         yield (
             '<defs><marker id="head" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" '
@@ -121,7 +120,7 @@ class _Drawing:
         yield f'<rect class="paper" width="{width}" height="{height}" rx="8"/>'
         yield (
             f'<text x="{_number(MARGIN)}" y="{_number(MARGIN + 12)}" class="title">'
-            f'{_escaped(self.picture.title)} <tspan class="dim">{_escaped(note)}</tspan></text>'
+            f'{_escaped(self.picture.title)}<tspan class="dim">{_escaped(note)}</tspan></text>'
         )
         for area in self.layout.root.areas():
             if area.box is not None:
@@ -133,53 +132,49 @@ class _Drawing:
                 yield from self.thing(thing)
         yield "</svg>"
 
-    def point(self, along: float, across: float) -> tuple[float, float]:
-        x, y = _turned((along, across), self.down)
-        return x + MARGIN, y + MARGIN + TITLE
+    def rectangles(self, start: Size, size: Size, kind: str, rx: float) -> Iterator[str]:
+        for x, y, width, height in self.sheet.rectangles(start, size):
+            yield (
+                f'<rect class="{kind}" x="{_number(x + MARGIN)}" y="{_number(y + TOP)}" '
+                f'width="{_number(width)}" height="{_number(height)}" rx="{_number(rx)}"/>'
+            )
 
-    def rectangle(self, start: Size, size: Size, kind: str, rx: float) -> str:
-        x, y = self.point(*start)
-        width, height = _turned(size, self.down)
+    def text(self, x: float, y: float, text: str, kind: str) -> str:
         return (
-            f'<rect class="{kind}" x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" '
-            f'height="{_number(height)}" rx="{_number(rx)}"/>'
+            f'<text x="{_number(x + MARGIN)}" y="{_number(y + TOP)}" class="{kind}">'
+            f"{_escaped(text)}</text>"
         )
 
     def box(self, area: Area, box: Box) -> Iterator[str]:
         size = area.stop - area.start, area.end - area.at
-        yield self.rectangle((area.start, area.at), size, f"box {box.kind}", 6)
-        x, y = self.point(area.start, area.at)
-        yield (
-            f'<text x="{_number(x + PAD)}" y="{_number(y + LINE)}" class="dim">'
-            f"{_escaped(box.title)}</text>"
-        )
+        yield from self.rectangles((area.start, area.at), size, f"box {box.kind}", 6)
+        x, y, *_ = next(self.sheet.rectangles((area.start, area.at), size))
+        yield self.text(x + PAD, y + LINE, box.title, "dim")
 
     def thing(self, thing: Thing) -> Iterator[str]:
         start, size = (thing.start, thing.at), (thing.along, thing.across)
-        words = _words(thing)
+        words = _words(thing, self.badges)
         if thing.node is not None:
             node = thing.node
             kind = f"node {node.kind}{' background' if node.background else ''}"
-            if node.copies > 1:
-                for shift in (6.0, 3.0):
-                    yield self.rectangle((start[0] + shift, start[1] + shift), size, kind, 5)
-            yield self.rectangle(start, size, kind, 12 if node.kind == "operation" else 5)
-            classes = ["title"]
+            if _is_stack(thing):
+                for shift in (2 * SHADOW, SHADOW):
+                    behind = start[0] + shift, start[1] + shift
+                    yield from self.rectangles(behind, size, kind, 5)
+            yield from self.rectangles(start, size, kind, 12 if node.kind == "operation" else 5)
+            classes = ["title", *(["dim"] * (len(words) - 1))]
         elif thing.kind == "missing":
-            yield self.rectangle(start, size, "missing", 10)
+            yield from self.rectangles(start, size, "missing", 10)
             classes = ["bad"]
         else:
             assert thing.wire is not None
             if len(thing.before) + len(thing.after) > 2 or thing.wire.kind != "channel":
-                yield self.rectangle(start, size, f"wire {thing.wire.kind}", 12)
+                yield from self.rectangles(start, size, f"wire {thing.wire.kind}", 12)
             classes = ["title", "dim"]
-        x, y = self.point(thing.start + thing.along / 2, thing.centre)
+        x, y = self.sheet.point(thing.start + thing.along / 2, thing.centre)
         y += 4 - LINE * (len(words) - 1) / 2
         for text, kind in zip(words, classes, strict=False):
-            yield (
-                f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="middle" class="{kind}">'
-                f"{_escaped(text)}</text>"
-            )
+            yield self.text(x, y, text, f"{kind} middle")
             y += LINE
 
     def edge(self, edge: Edge) -> str:
@@ -189,26 +184,24 @@ class _Drawing:
             if number > 0:
                 points.append((thing.start, _port(thing, thing.before, things[number - 1])))
             if number < len(things) - 1:
-                end = thing.start + thing.along
+                end = thing.start + thing.along + (2 * SHADOW if _is_stack(thing) else 0.0)
                 points.append((end, _port(thing, thing.after, things[number + 1])))
         if edge.backward:
             points.reverse()
-        path = [self.spot(*points[0], "M")]
+        path = [f"M{_spot(self.sheet.point(*points[0]))}"]
         for one, other in pairwise(points):
-            if one[1] == other[1]:
-                path.append(self.spot(*other, "L"))
-            else:
-                middle = (one[0] + other[0]) / 2
-                path.append(self.spot(middle, one[1], "C"))
-                path.append(self.spot(middle, other[1], ""))
-                path.append(self.spot(*other, ""))
+            path.append(f"C{' '.join(map(_spot, self.sheet.curve(one, other)))}")
         head = ' marker-end="url(#head)"' if edge.kind == "receive" else ""
         kind = "line both" if edge.kind == "both" else "line"
         return f'<path class="{kind}" d="{" ".join(path)}"{head}/>'
 
-    def spot(self, along: float, across: float, letter: str) -> str:
-        x, y = self.point(along, across)
-        return f"{letter}{_number(x)} {_number(y)}"
+
+def _spot(point: tuple[float, float]) -> str:
+    return f"{_number(point[0] + MARGIN)} {_number(point[1] + TOP)}"
+
+
+def _is_stack(thing: Thing) -> bool:
+    return thing.node is not None and thing.node.copies > 1
 
 
 def _port(thing: Thing, side: list[Thing], other: Thing) -> float:

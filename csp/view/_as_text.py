@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from ._picture import Box, Node, Picture, Wire
 
+MANY = 8  # names in one line
+
 
 def as_text(picture: Picture, /) -> str:
     """The picture for a terminal.
@@ -22,8 +24,8 @@ def as_text(picture: Picture, /) -> str:
     jobs: int, buffer 3   source -> drain
     """
     note = f" ({picture.note})" if picture.note else ""
-    lines = [f"{_line(picture.title)}{note}", *_tree(picture.parts)]
-    names = {node.id: _line(node.title) for node in picture.nodes().values()}
+    lines = [f"{_line(picture.title)}{note}", *_tree(picture.parts, _names(picture))]
+    names = _names(picture)
     titles = [_line(wire.title) for wire in picture.wires]
     width = max(map(len, titles), default=0)
     if titles:
@@ -33,12 +35,34 @@ def as_text(picture: Picture, /) -> str:
     return "\n".join(lines)
 
 
-def _tree(parts: tuple[Node | Box, ...], indent: str = "") -> Iterator[str]:
+def _names(picture: Picture) -> dict[str, str]:
+    """What each node is called in the lines of channels; of one name but wired differently: `#2`."""
+    nodes = picture.nodes()
+    wiring: dict[str, list[str]] = {id: [] for id in nodes}
+    for wire in picture.wires:
+        for side, ids in (("s", wire.senders), ("r", wire.receivers), ("b", wire.both)):
+            for id in ids:
+                wiring[id].append(f"{wire.id}{side}")
+    of_one_name: dict[str, list[str]] = {}
+    for id, node in nodes.items():
+        of_one_name.setdefault(_line(node.label), []).append(id)
+    names: dict[str, str] = {}
+    for name, alike in of_one_name.items():
+        differ = any(wiring[id] != wiring[alike[0]] for id in alike)
+        for number, id in enumerate(alike, 1):
+            names[id] = f"{name} #{number}" if differ else name
+    return names
+
+
+def _tree(parts: tuple[Node | Box, ...], names: dict[str, str], indent: str = "") -> Iterator[str]:
     for number, part in enumerate(parts, 1):
         last = number == len(parts)
-        yield f"{indent}{'└' if last else '├'} {_line(part.title)}"
+        title = _line(part.title)
+        if isinstance(part, Node):
+            title = title.replace(_line(part.label), names[part.id], 1)
+        yield f"{indent}{'└' if last else '├'} {title}"
         if isinstance(part, Box):
-            yield from _tree(part.parts, indent + ("  " if last else "│ "))
+            yield from _tree(part.parts, names, indent + ("  " if last else "│ "))
 
 
 def _ends(wire: Wire, names: dict[str, str]) -> str:
@@ -60,6 +84,8 @@ def _list(names: list[str], unseen: int) -> str:
     ]
     if names and unseen:
         counted.append("somebody unseen")
+    if len(counted) > MANY:
+        counted[MANY // 2 :] = [f"... ({len(names)} in all)"]
     return ", ".join(counted)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
 
 from csp import Member, Process, Sender
 from csp.lowlevel import ChannelDescription, Description, channel_of, description_of
@@ -147,16 +147,23 @@ class _Builder:
         inside = [description_of(part) for part in seen.parts]
         if seen.kind == "par" or seen.kind == "seq":
             parts = self.parts(inside, times, merge=seen.kind == "par")
-            title = f"{seen.name}{' (background)' if background else ''}"
-            return Box(seen.kind, title, parts)
-        where = " elsewhere" if seen.kind == "elsewhere" else ""
+            if seen.kind == "seq":
+                parts = tuple(replace(part, step=step) for step, part in enumerate(parts, 1))
+            return Box(seen.kind, seen.name, parts, background)
+        kind: Literal["copies", "elsewhere"]
+        kind, name = (
+            ("elsewhere", f"{seen.name} elsewhere")
+            if seen.kind == "elsewhere"
+            else ("copies", seen.name)
+        )
         if not inside:
-            return Box("copies", f"{seen.name}{where}", ())
-        count = len(inside)
-        one = self.part(inside[0], times * count, background)
-        if isinstance(one, Node) and not where:
-            return one
-        return Box("elsewhere" if where else "copies", f"{seen.name}{where}", (one,))
+            return Box(kind, name, ())
+        one = self.part(inside[0], times * len(inside))
+        if isinstance(one, Box) and one.kind in ("par", "seq"):  # whose name the copies have
+            return Box(kind, name, one.parts, background)
+        if isinstance(one, Node) and seen.kind == "copies":
+            return replace(one, background=background)
+        return Box(kind, name, (one,), background)
 
     def parts(
         self, inside: list[Description], times: int, *, merge: bool
@@ -168,9 +175,9 @@ class _Builder:
     def called(self, seen: Description, times: int, background: bool) -> Node | Box:
         if not seen.parts:
             return self.node(seen, times, background)
-        itself = (self.node(seen, times, background),) if seen.ends or seen.channels else ()
+        itself = (self.node(seen, times, False),) if seen.ends or seen.channels else ()
         inside = self.parts([description_of(part) for part in seen.parts], times, merge=True)
-        return Box("process", seen.name, (*itself, *inside))
+        return Box("process", seen.name.lstrip("_"), (*itself, *inside), background)
 
     def node(self, seen: Description, times: int, background: bool) -> Node:
         kind: Kind = "operation" if seen.kind == "operation" else "process"

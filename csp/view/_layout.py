@@ -28,7 +28,7 @@ from ._picture import Box, Node, Picture, Wire
 
 PAD = 12.0  # between a box and what is in it
 GAP, BEND_GAP = 14.0, 5.0  # across, between neighbours
-GUTTER = 34.0  # along, between columns
+GUTTER, SLOPE = 34.0, 0.12  # along, between columns: at least; for an edge that goes far across
 PORT = 9.0  # across, between the ends of two edges on one thing
 SWEEPS, SETTLING = 20, 12  # that order the columns; that only straighten the edges
 
@@ -138,7 +138,7 @@ def lay_out(picture: Picture, measures: Measures) -> Layout:
             area.least = wide + 2 * PAD if measures.headers_lie_along else 0.0
     _order(root)
     along = _along(root, measures)
-    across = max((area.end for area in root.areas()), default=0.0)
+    across = max((_end(part) for part in root.parts), default=0.0)
     return Layout(root, edges, along, across)
 
 
@@ -174,15 +174,15 @@ class _Graph:
         self.things: dict[str, Thing] = {}
         self.edges: list[Edge] = []
         self._fill(self.root, picture.parts, [self.root])
-        self.links = [link for wire in picture.wires for link in self._links(wire)]
-        _turn_round(list(self.things), self.links)
-        column = _columns(list(self.things), self.links)
+        drawn = [wire for wire in picture.wires if wire not in picture.crowded()]
+        self.links = [link for wire in drawn for link in self._links(wire)]
+        column = _layers(list(self.things), self.links)
         self._spread_the_lonely(column)
         for id, thing in self.things.items():
             thing.column = column[id]
-        self._place_wires(picture.wires)
+        self._place_wires()
         _span(self.root)
-        for link in self.links:
+        for link in sorted(self.links, key=self._length):
             self._draw(link)
         _span(self.root)
 
@@ -235,16 +235,21 @@ class _Graph:
             for number, id in enumerate(ids):
                 column[id] = 2 * (number % side)
 
-    def _place_wires(self, wires: Iterable[Wire]) -> None:
-        """The words of each wire with one end on each side: between its nodes."""
+    def _place_wires(self) -> None:
+        """The words of each wire with one end on each side: between its nodes.
+
+        Those of short ones come first, so that long ones begin the ordering beside them.
+        """
         _span(self.root)
-        for link in self.links:
+        for link in sorted(self.links, key=self._length):
             if link.kind == "direct":
-                low, high = self.things[link.low].column, self.things[link.high].column
-                middle = (low + high) // 2
+                middle = (self.things[link.low].column + self.things[link.high].column) // 2
                 column = middle if middle % 2 else middle - 1
                 thing = Thing("wire", link.wire.id, column, wire=link.wire)
                 self._put(thing, self._path(link, column))
+
+    def _length(self, link: _Link) -> int:
+        return self.things[link.high].column - self.things[link.low].column
 
     def _path(self, link: _Link, column: int) -> list[Area]:
         """The boxes around a place on an edge: those of its nodes, as far as they reach."""
@@ -305,17 +310,71 @@ def _span(area: Area) -> tuple[int, int]:
     return area.first, area.last
 
 
-def _turn_round(vertices: list[str], links: list[_Link]) -> None:
-    """Turn those links round that lead back to where a search in depth came from."""
+def _layers(vertices: list[str], links: list[_Link]) -> dict[str, int]:
+    """Turn links round until there is no cycle, and give each vertex its column.
+
+    Of two ways the one that turns fewer round, then the one with fewer columns.
+    """
+    found: list[tuple[tuple[int, int], set[_Link], dict[str, int]]] = []
+    for backward in (_by_depth(vertices, links), _by_breadth(vertices, links)):
+        for link in links:
+            link.backward = link in backward
+        column = _columns(vertices, links)
+        found.append(((len(backward), max(column.values(), default=0)), backward, column))
+    _, backward, column = min(found, key=lambda each: each[0])
+    for link in links:
+        link.backward = link in backward
+    return column
+
+
+def _outs(vertices: list[str], links: list[_Link]) -> dict[str, list[_Link]]:
     outs: dict[str, list[_Link]] = {id: [] for id in vertices}
-    fed: set[str] = set()
     for link in links:
         outs[link.source].append(link)
-        fed.add(link.target)
+    return outs
+
+
+def _starts(vertices: list[str], links: list[_Link]) -> list[str]:
+    """Where searches begin: at what nobody feeds, then at the other nodes."""
+    fed = {link.target for link in links}
+    first = [id for id in vertices if id not in fed]
+    return first + [id for id in vertices if id in fed and not id.startswith("c")]
+
+
+def _by_breadth(vertices: list[str], links: list[_Link]) -> set[_Link]:
+    """The links on cycles that lead to where a search in breadth was before."""
+    outs = _outs(vertices, links)
+    order: dict[str, int] = {}
+    for start in _starts(vertices, links):
+        line = [start]
+        for at in line:  # which grows
+            if at not in order:
+                order[at] = len(order)
+                line += [link.target for link in outs[at]]
+    reached = {id: _reached(id, outs) for id in vertices}
+    return {
+        link
+        for link in links
+        if order[link.target] < order[link.source] and link.source in reached[link.target]
+    }
+
+
+def _reached(start: str, outs: dict[str, list[_Link]]) -> set[str]:
+    seen, line = {start}, [start]
+    for at in line:  # which grows
+        for link in outs[at]:
+            if link.target not in seen:
+                seen.add(link.target)
+                line.append(link.target)
+    return seen
+
+
+def _by_depth(vertices: list[str], links: list[_Link]) -> set[_Link]:
+    """The links that lead back to where a search in depth came from."""
+    outs = _outs(vertices, links)
+    backward: set[_Link] = set()
     done: set[str] = set()
-    starts = [id for id in vertices if id not in fed]
-    starts += [id for id in vertices if id in fed and not id.startswith("c")]
-    for start in starts:
+    for start in _starts(vertices, links):
         if start in done:
             continue
         trail = {start}
@@ -328,10 +387,11 @@ def _turn_round(vertices: list[str], links: list[_Link]) -> None:
                 trail.remove(at)
                 done.add(at)
             elif onward.target in trail:
-                onward.backward = True
+                backward.add(onward)
             elif onward.target not in done:
                 trail.add(onward.target)
                 stack.append((onward.target, iter(outs[onward.target])))
+    return backward
 
 
 def _columns(vertices: list[str], links: list[_Link]) -> dict[str, int]:
@@ -386,7 +446,7 @@ def _order(root: Area) -> None:
         for thing in root.things():
             thing.wanted = _mean(thing.before + thing.after, thing.centre)
         _pack(root)
-    highest = min((area.at for area in root.areas()), default=0.0)
+    highest = min((part.at for part in root.parts), default=0.0)
     for area in root.areas():
         area.at, area.end = area.at - highest, area.end - highest
     for thing in root.things():
@@ -426,6 +486,20 @@ def _pack(root: Area) -> None:
             part.at, part.end = (at + mirrored_at) / 2, (end + mirrored_end) / 2
         else:
             part.at = (at + mirrored_at) / 2
+    _tighten(root)
+
+
+def _tighten(area: Area) -> None:
+    """Let no box be larger than its parts and its title ask for; it stays where it has room."""
+    for part in area.parts:
+        if isinstance(part, Area):
+            _tighten(part)
+    if area.parts and area.box is not None:
+        at = min(part.at for part in area.parts) - area.header
+        end = max(_end(part) for part in area.parts) + PAD
+        lack = max(0.0, area.least - (end - at))
+        above = min(at - area.at, max(lack / 2, lack - (area.end - end)))
+        area.at, area.end = at - above, end + lack - above
 
 
 def _all(area: Area) -> Iterator[Area | Thing]:
@@ -500,6 +574,7 @@ def _along(root: Area, measures: Measures) -> float:
     width = dict.fromkeys(columns, 0.0)
     for thing in root.things():
         width[thing.column] = max(width[thing.column], thing.along)
+    gutter = _gutters(root)
     areas = [area for area in root.areas() if area.box is not None]
     before = {area: _inset(area, "first", measures) for area in areas}
     behind = {area: _inset(area, "last", measures) for area in areas}
@@ -511,7 +586,7 @@ def _along(root: Area, measures: Measures) -> float:
         start[column] = at
         room = max((behind[area] for area in areas if area.last == column), default=0.0)
         room += max((before[area] for area in areas if area.first == column + 1), default=0.0)
-        at += width[column] + (GUTTER + room if column < root.last else room)
+        at += width[column] + (gutter[column] + room if column < root.last else room)
     for area in areas:
         area.start = start[area.first] - before[area]
         area.stop = start[area.last] + width[area.last] + behind[area]
@@ -521,6 +596,16 @@ def _along(root: Area, measures: Measures) -> float:
         thing.start = start[thing.column] + (width[thing.column] - thing.along) / 2
     root.stop = at
     return at
+
+
+def _gutters(root: Area) -> dict[int, float]:
+    """The room behind each column: steep edges side by side would look like one."""
+    gutter = dict.fromkeys(range(root.first, root.last + 1), GUTTER)
+    for thing in root.things():
+        for other in thing.after:
+            steep = min(SLOPE * abs(thing.centre - other.centre), 2 * GUTTER)
+            gutter[thing.column] = max(gutter[thing.column], GUTTER + steep)
+    return gutter
 
 
 def _inset(area: Area, side: Literal["first", "last"], measures: Measures) -> float:

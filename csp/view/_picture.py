@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["process", "main", "operation"]
+CROWD = 8  # a barrier of more nodes is written on them: so many lines would hide the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A process, or several that are wired alike, or a channel operation in a `Par`.
 
-    `id` is `p1`, `p2`, ... in the order of the picture; `copies` is how many it stands for.
+    `id` is `p1`, `p2`, ... in the order of the picture; `copies` is how many it stands for, `step`
+    its place in a `Seq`, from 1, else 0.
     """
 
     id: str
@@ -21,12 +23,18 @@ class Node:
     kind: Kind = "process"
     copies: int = 1
     background: bool = False
+    step: int = 0
 
     @property
     def title(self) -> str:
         """What is written on it."""
-        times = f"{self.copies} * " if self.copies > 1 else ""
-        return f"{times}{self.name}{' (background)' if self.background else ''}"
+        step = f"{self.step}. " if self.step else ""
+        return f"{step}{self.label}{' (background)' if self.background else ''}"
+
+    @property
+    def label(self) -> str:
+        """What it is called elsewhere: `3 * worker`."""
+        return f"{self.copies} * {self.name}" if self.copies > 1 else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,16 @@ class Box:
     """What is composed of others; of a "process" the parts are those it runs or was given."""
 
     kind: Literal["par", "seq", "copies", "elsewhere", "process"]
-    title: str
+    name: str
     parts: tuple[Node | Box, ...]
+    background: bool = False
+    step: int = 0
+
+    @property
+    def title(self) -> str:
+        """What is written on it."""
+        step = f"{self.step}. " if self.step else ""
+        return f"{step}{self.name}{' (background)' if self.background else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,22 @@ class Picture:
     def nodes(self) -> dict[str, Node]:
         """All nodes by their id, in the order of the picture."""
         return {node.id: node for node in _nodes(self.parts)}
+
+    def crowded(self) -> tuple[Wire, ...]:
+        """The barriers that have too many members for a line to each."""
+        return tuple(
+            wire
+            for wire in self.wires
+            if wire.kind == "barrier" and len({*wire.senders, *wire.both}) > CROWD
+        )
+
+    def badges(self) -> dict[str, list[str]]:
+        """What is written on nodes instead of lines: the names of crowded barriers, by node id."""
+        badges: dict[str, list[str]] = {}
+        for wire in self.crowded():
+            for id in dict.fromkeys((*wire.senders, *wire.both)):
+                badges.setdefault(id, []).append(wire.name)
+        return badges
 
 
 def _nodes(parts: tuple[Node | Box, ...]) -> Iterator[Node]:
