@@ -114,7 +114,6 @@ def channel_of(end: AnyEnd | AnyChannel, /) -> ChannelDescription:
     ('channel', 'jobs', 'int', '3', 0)
     """
     core: Any = end._core
-    buffer = getattr(end, "_buffer", None) or core.buffer
     if isinstance(core, Port):
         core = core.hub
     if isinstance(core, BarrierCore):
@@ -124,9 +123,17 @@ def channel_of(end: AnyEnd | AnyChannel, /) -> ChannelDescription:
         "broadcast" if isinstance(core, Hub) else "channel",
         core.name,
         describe(core.kind),
-        _named(buffer),
+        _named(_buffer_of_each(core) if isinstance(core, Hub) else core.buffer),
         core.ends[SEND],
         core.ends[RECEIVE],
+    )
+
+
+def _buffer_of_each(hub: Hub) -> Buffer | None:
+    """The buffer that each receiver of a broadcast has."""
+    broadcast = hub.channel() if hub.channel is not None else None
+    return (
+        broadcast._buffer if broadcast is not None else hub.ports[0].buffer if hub.ports else None
     )
 
 

@@ -31,7 +31,7 @@ from csp.lowlevel import (
 
 T = TypeVar("T")
 OPERATIONS = 256  # that main may make without waiting: in a run, too, others have their turn then
-MACHINERY = {"csp", "trio", "outcome", "netchannels", "contextlib"}
+MACHINERY = {"csp", "trio", "outcome", "netchannels", "contextlib", "asyncio", "types"}
 
 AnyEnd = Sender[Any] | Receiver[Any] | Member
 
@@ -94,6 +94,9 @@ class Recorder(Kernel):
         install(self)
         try:
             self._run(_outermost(main, name))
+        except Exception:  # of the unwinding, when all that is wanted was seen
+            if self.seen is None:
+                raise
         finally:
             install(None)
         if self.seen is None:
@@ -104,9 +107,10 @@ class Recorder(Kernel):
     def _run(self, outermost: Process[Any]) -> None:
         try:
             outermost.send(None)
+            raise _in_trio(outermost.name, _place_of_wait(self.at[-1].holder.body))
         except (_Stop, StopIteration):
             return
-        except RuntimeError as error:
+        except (RuntimeError, AttributeError) as error:
             place = _place_if_of_trio(error)
             if place is None:
                 raise
@@ -116,7 +120,6 @@ class Recorder(Kernel):
             for begun in self.begun:
                 begun.close()
             outermost.close()
-        raise _in_trio(outermost.name, "")
 
     def stop(self) -> NoReturn:
         """Main goes no further."""
@@ -291,6 +294,17 @@ def _place_of_user() -> str:
     while frame is not None and _is_machinery(frame):
         frame = frame.f_back
     return _place(frame, frame.f_lineno) if frame is not None else ""
+
+
+def _place_of_wait(coro: Any) -> str:
+    """The line of the user's code at which a coroutine waits."""
+    place = ""
+    while coro is not None:
+        frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
+        if frame is not None and not _is_machinery(frame):
+            place = _place(frame, frame.f_lineno)
+        coro = getattr(coro, "cr_await", None) or getattr(coro, "gi_yieldfrom", None)
+    return place
 
 
 def _place_if_of_trio(error: BaseException) -> str | None:
