@@ -849,7 +849,9 @@ def test_the_same_program_has_the_same_report() -> None:
         channels = ints(*(f"c{i:02}" for i in range(count)))
         await Par(
             *(
-                pass_on(channels[i].receiver(), channels[(i + 1) % count].sender()).named(f"p{i:02}")
+                pass_on(channels[i].receiver(), channels[(i + 1) % count].sender()).named(
+                    f"p{i:02}"
+                )
                 for i in reversed(range(count))
             )
         )
