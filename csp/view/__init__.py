@@ -13,3 +13,18 @@ from ._picture import Node as Node
 from ._picture import Picture as Picture
 from ._picture import Wire as Wire
 from ._recording import DrawError as DrawError
+
+for _public in (
+    Box,
+    DrawError,
+    Node,
+    Picture,
+    Wire,
+    as_mermaid,
+    as_svg,
+    as_text,
+    picture_of,
+    picture_of_main,
+):
+    _public.__module__ = __name__  # let tracebacks name this module
+del _public

@@ -16,6 +16,9 @@ class Node:
 
     `id` is `p1`, `p2`, ... in the order of the picture; `copies` is how many it stands for, `step`
     its place in a `Seq`, from 1, else 0.
+
+    >>> Node("p1", "worker", copies=3, background=True).title
+    '3 * worker (background)'
     """
 
     id: str
@@ -39,7 +42,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What is composed of others; of a "process" the parts are those it runs or was given."""
+    """What is composed of others; of a "process" the parts are those it runs or was given.
+
+    >>> Box("par", "Par", (Node("p1", "source"),), step=2).title
+    '2. Par'
+    """
 
     kind: Literal["par", "seq", "copies", "elsewhere", "process"]
     name: str
@@ -61,6 +68,9 @@ class Wire:
     `both` are the nodes that were given the channel itself, and may make ends of it.
     `unseen_senders` and `unseen_receivers` count the ends that no node of the picture holds.
     The members of a barrier stand in `senders`.
+
+    >>> Wire("c1", "channel", "jobs", "int", "3", senders=("p1",)).title
+    'jobs: int, buffer 3'
     """
 
     id: str
@@ -105,7 +115,11 @@ def _missing(unseen: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A process network before it runs; `note` says up to where its main was looked at."""
+    """A process network before it runs; `note` says up to where its main was looked at.
+
+    >>> list(Picture("main", (Node("p1", "source"),), ()).nodes())
+    ['p1']
+    """
 
     title: str
     parts: tuple[Node | Box, ...]

@@ -37,7 +37,16 @@ AnyEnd = Sender[Any] | Receiver[Any] | Member
 
 
 class DrawError(Exception):
-    """Why a process network cannot be drawn, and what to do."""
+    """Why a process network cannot be drawn, and what to do.
+
+    >>> from csp.view import picture_of_main
+    >>> async def main() -> None:
+    ...     pass
+    >>> picture_of_main(main)
+    Traceback (most recent call last):
+    ...
+    csp.view.DrawError: `main` ends without starting a process: there is nothing to draw
+    """
 
 
 @dataclass

@@ -148,6 +148,21 @@ def test_an_example_is_drawn_or_it_is_said_why_not(draw: Draw, name: str) -> Non
         assert out.startswith(f"main (up to {name}.py:")
 
 
+PICTURES = sorted((EXAMPLES.parent / "docs" / "assets" / "pictures").glob("*.svg"))
+
+
+@pytest.mark.parametrize("file", PICTURES, ids=[file.stem for file in PICTURES])
+def test_a_picture_in_the_docs_is_what_is_drawn_today(draw: Draw, file: Path) -> None:
+    drawn = draw(str(EXAMPLES / f"{file.stem}.py"), "--format", "svg")[1]
+    assert drawn == file.read_text(encoding="utf-8")
+
+
+def test_the_mermaid_diagram_in_the_docs_is_what_is_drawn_today(draw: Draw) -> None:
+    page = (EXAMPLES.parent / "docs" / "pictures.md").read_text(encoding="utf-8")
+    drawn = draw(str(EXAMPLES / "santa.py"), "--format", "mermaid")[1]
+    assert f"```mermaid\n{drawn}```" in page
+
+
 @pytest.mark.parametrize("arguments", [("--arg", "address=127.0.0.1:1", "--arg", "secret=no.key")])
 def test_an_example_that_opens_a_link_first_says_where(
     draw: Draw, arguments: tuple[str, ...], tmp_path: Path
