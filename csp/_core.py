@@ -38,7 +38,8 @@ class Core(Rendezvous):
 
     __slots__ = (
         "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
-        "home", "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "home", "kind", "lost", "maker", "max_attempts", "name", "number", "replies", "reply_check",
+        "request_check",
         "roomy", "shared", "tell_home", "wanted", "work",
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ class Core(Rendezvous):
         self.lost: str = ""  # why the node with the other ends is gone
         # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
         self.wanted: Callable[[bool], object] | None = None
+        self.replies: int = 0  # of a channel of calls, for observers
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.count(name)

@@ -69,6 +69,7 @@ class Holder:
         "made",
         "name",
         "parent",
+        "parked",
         "place",
         "scope",
         "task",
@@ -84,6 +85,7 @@ class Holder:
         self.label: str = label
         self.background: bool = False  # nobody waits for its end
         self.dismissed: bool = False  # cancelled on purpose
+        self.parked: bool = False  # observers were told so, and nothing of it since
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.first: Held | None = None  # the ends it holds: most processes have one or two,
@@ -260,13 +262,16 @@ class Kernel(ABC):
         side: str = "",
         detail: str = "",
         *,
+        number: int = 0,
         of: Holder | None = None,
     ) -> None:
         """Report an event of who acts, or of `of`, to the hook; called only while there is one."""
         if self.hook is not None:
             holder = of or self.holder()
-            name = holder.path() if holder is not None else ""
-            self.hook(Event(kind, name, channel, side, detail, self.now()))
+            name = ""
+            if holder is not None:
+                name, holder.parked = holder.path(), kind == "parked"
+            self.hook(Event(kind, name, channel, side, detail, self.now(), number))
 
     def wake_all(self, woken: list[Party]) -> None:
         """Resume all of them, in order."""

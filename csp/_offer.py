@@ -49,8 +49,8 @@ class Item:
     """
 
     __slots__ = (
-        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "given", "last", "lost", "sender",
-        "tentative", "value", "withdrawn",
+        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "given", "last", "lost", "number",
+        "sender", "tentative", "value", "withdrawn",
     )  # fmt: skip
 
     @property
@@ -60,6 +60,7 @@ class Item:
 
     def __init__(self, value: Any) -> None:
         self.value: Any = value
+        self.number: int = 0  # which one of its channel
         self.attempts: int = 0
         self.errors: tuple[BaseException, ...] = ()
         self.sender: Party | None = None
@@ -84,6 +85,7 @@ class Party:
         "lent",
         "mode",
         "next",
+        "number",
         "outcome",
         "prev",
         "queue",
@@ -99,6 +101,7 @@ class Party:
         self.side: int = SEND
         self.mode: int = TAKE
         self.ticket: int = 0
+        self.number: int = 0  # of what it has committed, for observers
         self.lent: bool = False  # parked where any driver may step it
         self.value: Any = None
         self.end: Any = None  # the end it waits on, if it may be closed meanwhile
