@@ -301,9 +301,9 @@ class Alternation(Generic[E_co, V_co]):
         self._last = index
         slot = self._slots[index]
         if kernel.hook is not None:
-            channel, side, number = slot.told(me)
+            channel, side, number, met = slot.told(me)
             sent = shown(value) if side == "send" else ""
-            kernel.tell("committed", channel, side, sent, number=number)
+            kernel.tell("committed", channel, side, sent, number=number, met=met)
         return Choice(slot.named, value)
 
     # --- waiting ---------------------------------------------------------------------------

@@ -116,7 +116,7 @@ class Hub(Joint):
 
     def _spread(self, sender: Party, woken: Woken, but: Port | None = None) -> None:
         self.passed += 1
-        sender.number = self.passed
+        sender.number, sender.met = self.passed, False
         for port in self.ports:
             if port is not but:
                 party = Party()

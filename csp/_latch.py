@@ -42,7 +42,7 @@ class Latch:
         if woken:
             current_kernel().wake_all(woken)
 
-    async def wait(self, kernel: Kernel, what: str) -> None:
+    async def wait(self, kernel: Kernel, what: str = "elsewhere") -> None:
         """Wait until it has happened; observers hear `what` it is."""
         if self.happened:
             return

@@ -1,13 +1,14 @@
 """What a run tells those who watch it: frozen records, one an event.
 
 Invariant: a stream that had to drop records says how many, in the place where they would stand.
+Records are Structs: they are made twenty times as fast as frozen dataclasses, and are decoded by
+their annotations, which therefore stand here as they are, and not as texts.
 """
 
-from __future__ import annotations
-
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, Literal, cast
+
+import msgspec
 
 from ._buffers import Buffer
 
@@ -21,8 +22,7 @@ LONGEST = 40  # characters of a value
 LARGE = 10 ** (LONGEST - 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened.
 
     `kind` is one of started, offered, committed, parked, resumed, retired, poisoned, ended;
@@ -32,7 +32,9 @@ class Event:
     what a process waits for that parks without a channel, the cause or reason of an end.
     `number` says of a committed communication which one of its channel it was, counted from 1:
     the send and the receive of one value have one number, and so have all members of a barrier
-    that met.  0: nobody gets the value, or it was on its way before anybody observed.
+    that met.  0: nobody gets the value, or it was on its way before anybody observed.  `met` is
+    true if sender and receiver were two processes that went on together, and the value was not
+    kept for a while by a buffer, a lease or an extended rendezvous.
 
     >>> Event("committed", "main.worker", "main.jobs", "receive", "", 0.0).kind
     'committed'
@@ -45,10 +47,10 @@ class Event:
     detail: str
     time: float
     number: int = 0
+    met: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(msgspec.Struct, frozen=True, gc=False):
     """In an observer's stream: `count` events are missing here.
 
     >>> Dropped(3).count

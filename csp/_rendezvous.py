@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ._buffers import Buffer, Dropping
 from ._offer import (
@@ -68,6 +68,8 @@ KEPT_CAUSES = 10  # of a side: its processes may fail and be started again for e
 
 class Rendezvous:
     """One channel: who waits, what is buffered, which directions are open."""
+
+    pairs: ClassVar[bool] = True  # who communicates are two
 
     __slots__ = (
         "buffer",
@@ -318,9 +320,11 @@ class Rendezvous:
     def _hand_over(self, item: Item, sender: Party | None, to: Party) -> None:
         to.outcome = COMMITTED
         to.value = item.value
+        to.met = False
         if not item.number:
             self.passed += 1
             item.number = self.passed
+            to.met = self.buffer is None and self.pairs and sender is not None and sender.acts
         to.number = item.number
         if to.mode != TAKE:
             self.held += 1
@@ -330,8 +334,9 @@ class Rendezvous:
                 item.attempts += 1
         if sender is None:
             return
-        sender.number = item.number
+        sender.number, sender.met = item.number, to.met and to.acts
         if to.mode != TAKE and self.engages and _engages(sender, to):
+            sender.met = to.met = False
             item.sender, sender.engaged = sender, item
         else:
             sender.outcome = COMMITTED
@@ -381,6 +386,7 @@ class Rendezvous:
         """Put its value into the buffer; it gets no number if it is dropped at once."""
         buffer = self.buffer
         assert buffer is not None
+        sender.met = False
         if isinstance(buffer, Dropping) and len(buffer) >= buffer.size:
             sender.number = 0
         else:

@@ -129,9 +129,9 @@ class Slot:
         """The value of a guard that was committed while `me` waited; NOT_READY: look again."""
         return NOT_READY
 
-    def told(self, me: Party | None) -> tuple[str, str, int]:
-        """Channel, side and, of what `me` has committed, its number, for observers."""
-        return "", "", 0
+    def told(self, me: Party | None) -> tuple[str, str, int, bool]:
+        """Channel, side and, of what `me` has committed, number and `met`, for observers."""
+        return "", "", 0, False
 
 
 class SkipSlot(Slot):
@@ -307,11 +307,11 @@ class ChannelSlot(Slot):
         self.selector.ended = self.end
         return NOT_READY
 
-    def told(self, me: Party | None) -> tuple[str, str, int]:
-        """Channel, side and number; the end of a channel has none."""
+    def told(self, me: Party | None) -> tuple[str, str, int, bool]:
+        """Channel, side, number and `met`; the end of a channel has no number."""
         side = "send" if self.side == SEND else "receive"
         number = me.number if me is not None and self.mode != UNTIL_END else 0
-        return self.end._core.path(), side, number
+        return self.end._core.path(), side, number, bool(number) and me is not None and me.met
 
 
 class BarrierSlot(Slot):
@@ -340,10 +340,10 @@ class BarrierSlot(Slot):
             self.named._raise(CLOSED)
         return None if me.outcome is COMMITTED else NOT_READY
 
-    def told(self, me: Party | None) -> tuple[str, str, int]:
-        """The barrier, and how often it has met."""
+    def told(self, me: Party | None) -> tuple[str, str, int, bool]:
+        """The barrier, and how often its members have met."""
         core = self.named._core
-        return core.path(), "", core.passed
+        return core.path(), "", core.passed, False
 
 
 KINDS: list[tuple[tuple[type, ...], type[Slot]]] = [

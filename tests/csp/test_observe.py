@@ -1,9 +1,9 @@
 """The records that observers get, and the stream that counts what it drops."""
 
-import dataclasses
 import math
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from csp import Dropped, Event
@@ -23,8 +23,8 @@ def drained(filled: Stream) -> list[Any]:
 
 def test_an_event_is_frozen() -> None:
     event = Event("committed", "main.worker", "main.jobs", "receive", "", 1.5)
-    for field in dataclasses.fields(event):
-        with pytest.raises(dataclasses.FrozenInstanceError):
+    for field in msgspec.structs.fields(event):
+        with pytest.raises(AttributeError):
             setattr(event, field.name, "other")
     with pytest.raises((AttributeError, TypeError)):
         event.more = 1  # type: ignore[attr-defined]
@@ -32,7 +32,7 @@ def test_an_event_is_frozen() -> None:
 
 def test_dropped_is_frozen() -> None:
     dropped: Any = Dropped(3)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         dropped.count = 4
 
 
@@ -44,8 +44,8 @@ def test_records_are_equal_by_value_and_may_be_keys() -> None:
 
 
 def test_the_fields_of_an_event_have_a_settled_order() -> None:
-    names = [field.name for field in dataclasses.fields(Event)]
-    assert names == ["kind", "process", "channel", "side", "detail", "time", "number"]
+    names = [field.name for field in msgspec.structs.fields(Event)]
+    assert names == ["kind", "process", "channel", "side", "detail", "time", "number", "met"]
 
 
 def test_there_are_eight_kinds_of_events() -> None:

@@ -1001,3 +1001,32 @@ def test_what_a_selection_waits_for_is_told(run: Any) -> None:
         return [event.detail for event in without_turns(seen) if event.kind == "parked"]
 
     assert run(main) == ["main.c, Timeout"]
+
+
+def met(seen: Any) -> set[tuple[str, bool]]:
+    return {(e.channel, e.met) for e in seen if e.kind == "committed"}
+
+
+def test_only_a_plain_rendezvous_of_two_processes_is_a_meeting(run: Any) -> None:
+    @process
+    async def extends(feed: Receiver[int]) -> None:
+        async with feed.extended():
+            pass
+
+    async def main() -> Any:
+        seen = list[Event]()
+        plain, kept = Channel(int, name="plain"), Channel(int, name="kept", buffer=1)
+        work, news = Channel(int, name="work"), Broadcast(int, name="news")
+        with on_event(seen.append):
+            await Par(source(plain.sender(), 3), worker(plain.receiver()))
+            await Par(source(kept.sender(), 3), worker(kept.receiver()))
+            await Par(source(work.sender()), extends(work.receiver()))
+            await Par(source(news.sender()), worker(news.receiver()))
+        return seen
+
+    assert met(run(main)) == {
+        ("main.plain", True),
+        ("main.kept", False),
+        ("main.work", False),
+        ("main.news", False),
+    }
