@@ -38,6 +38,13 @@ def counted() -> Generator[list[int]]:
         yield events
 
 
+@contextmanager
+def traced() -> Generator[None]:
+    """The observer of `csp run --trace`."""
+    with TraceFile(os.devnull) as file, on_event(file.write):
+        yield
+
+
 def program(
     how: Callable[[], AbstractContextManager[object]] | None = None,
 ) -> Callable[[int], float]:

@@ -1,6 +1,6 @@
 """The command `csp`: run a process network from a file, and trace it.
 
-    _report  _target  _arguments  _command_run
+    _report  _target  _arguments  _command_run  _command_trace
 
 Exit codes: 0 it ran; 1 the program failed; 2 the command line is wrong; 130 Ctrl-C.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import csp
 
-from . import _command_run
+from . import _command_run, _command_trace
 from ._report import failed, show_warning
 from ._target import UsageError
 
@@ -48,6 +48,15 @@ COMMANDS = (
         _command_run.EXAMPLES,
         _command_run.describe,
         _command_run.run,
+    ),
+    Command(
+        "trace",
+        "show what happened in a run, from its trace",
+        "Show what happened in a run, from the file that `csp run --trace FILE` has written: a "
+        "sequence chart, or one of the others.",
+        _command_trace.EXAMPLES,
+        _command_trace.describe,
+        _command_trace.run,
     ),
 )
 

@@ -28,7 +28,9 @@ EXAMPLES = """\
 def describe(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add_function(parser)
-    parser.add_argument("--trace", metavar="FILE", help="write every event as a line of JSON, for `csp trace FILE`")
+    parser.add_argument(
+        "--trace", metavar="FILE", help="write every event as a line of JSON, for `csp trace FILE`"
+    )
 
 
 def run(options: argparse.Namespace) -> Any:

@@ -5,7 +5,8 @@ Invariant: what a chart keeps has an upper bound, however long the run was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -19,15 +20,13 @@ LANES, MESSAGES = 8, 60
 VALUES = 3  # shown of a message that is repeated
 KNOWN = 10_000  # names of processes beyond the lanes, and rendezvous of barriers, that are counted
 
-Item = "Message | Repeated[Message]"
-
 
 @dataclass(slots=True)
 class Message:
     """A line of a chart: a value goes from `sender` to `receiver`, or `members` meet at a barrier.
 
-    `values` are the first ones of a message that is repeated.  `concurrent`: neither it nor the
-    line before it can have caused the other, whenever both came one after the other.  `waited`: the
+    `values` are the first ones of a message that is repeated.  `concurrent`: with how
+    many of the lines right before it, in that neither can have caused the other.  `waited`: the
     value was not taken at once, as in a buffer.  `sender` is "" if it came from elsewhere.
     """
 
@@ -36,7 +35,7 @@ class Message:
     receiver: str = ""
     members: tuple[str, ...] = ()
     values: list[str] = field(default_factory=list[str])
-    concurrent: bool = False
+    concurrent: int = 0
     waited: bool = False
 
     @property
@@ -126,7 +125,7 @@ class _Making:
         self.wanted, self.most_lanes, self.most_messages = wanted, most_lanes, most_messages
         self.chart = Chart()
         self.folding = Folding[Message](lambda message: message.key, _again)
-        self.last: Stamped | None = None
+        self.last: deque[Stamped] = deque(maxlen=LANES)
         self.full = False
         self.parked: dict[str, str] = {}
         self.meeting: dict[str, tuple[int, list[str], Stamped]] = {}
@@ -170,8 +169,11 @@ class _Making:
         if not all(self._has_lane(name) for name in message.lanes):
             self.chart.aside += 1
             return
-        message.concurrent = self.last is not None and at.is_concurrent_with(self.last)
-        self.last = at
+        for earlier in self.last:
+            if not at.is_concurrent_with(earlier):
+                break
+            message.concurrent += 1
+        self.last.appendleft(at)
         if self.full:
             self.chart.later += 1
             return
@@ -205,7 +207,7 @@ class _Making:
 def _again(first: Message, later: Message) -> None:
     """What is kept of a message that is folded away."""
     first.values += later.values[: VALUES - len(first.values)]
-    first.concurrent = first.concurrent and later.concurrent
+    first.concurrent = min(first.concurrent, later.concurrent)
 
 
 def _is_wanted(name: str, wanted: list[str]) -> bool:
@@ -238,6 +240,3 @@ def _messages(item: Message | Repeated[Message]) -> int:
     if isinstance(item, Repeated):
         return item.times * sum(map(_messages, item.body))
     return 1
-
-
-Walk = Callable[[Message], object]

@@ -6,7 +6,7 @@ Invariant: what is kept does not grow while the last items repeat themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -56,11 +56,13 @@ class Folding(Generic[T]):
         for length in range(1, min(LONGEST, len(items) - 1) + 1):
             tail = tuple(keys[-length:])
             before = items[-length - 1]
-            if isinstance(before, Repeated) and before.key == tail:
-                self._drop(before.body, length)
-                before.times += 1
-                self._keys[-1] = (before.key, before.times)
-                return True
+            if isinstance(before, Repeated):
+                loop = cast("Repeated[T]", before)
+                if loop.key == tail:
+                    self._drop(loop.body, length)
+                    loop.times += 1
+                    self._keys[-1] = (loop.key, loop.times)
+                    return True
             if 2 * length <= len(items) and tuple(keys[-2 * length : -length]) == tail:
                 body = items[-2 * length : -length]
                 self._drop(body, length)
@@ -74,17 +76,25 @@ class Folding(Generic[T]):
         later = self.items[-length:]
         del self.items[-length:], self._keys[-length:]
         if self._again is not None:
-            for first, second in zip(_plain(body), _plain(later), strict=True):
+            for first, second in zip(plain(body), plain(later), strict=True):
                 self._again(first, second)
 
     def rows(self) -> int:
         """How many items are kept, those inside of bodies included."""
-        return sum(1 for _ in _plain(self.items))
+        return sum(1 for _ in plain(self.items))
 
 
-def _plain(items: list[Any]) -> Iterator[Any]:
+def plain(items: list[T | Repeated[T]]) -> Iterator[T]:
+    """The items, those inside of bodies once.
+
+    >>> folded = Folding[str](lambda letter: letter)
+    >>> for letter in "abab":
+    ...     folded.add(letter)
+    >>> list(plain(folded.items))
+    ['a', 'b']
+    """
     for item in items:
         if isinstance(item, Repeated):
-            yield from _plain(item.body)  # pyright: ignore[reportUnknownMemberType]
+            yield from plain(cast("Repeated[T]", item).body)
         else:
             yield item

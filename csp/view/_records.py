@@ -13,7 +13,6 @@ from typing import BinaryIO
 
 import msgspec
 
-import csp
 from csp import Event
 
 LONGEST = 1 << 20  # bytes of a line: more is no trace
@@ -90,7 +89,8 @@ class Trace:
     Raises OSError if there is no such file, BrokenTrace at the line that is no event.  A last line
     that was cut off (the program was killed while it wrote) is left out; `cut` says so afterwards.
 
-    >>> import tempfile
+    >>> import csp, tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     path = Path(directory) / "run.jsonl"
     ...     with TraceFile(path) as file:
