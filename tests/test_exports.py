@@ -35,6 +35,11 @@ DOORS = {
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event copies_elsewhere
     """,
+    "csp.view": """
+        TraceFile Trace BrokenTrace short_names
+        stamped Stamped spans Span usage Usage meetings Meetings Met
+        chart Chart Message Repeated chart_as_text chart_as_mermaid write_timeline
+    """,
     "csp.patterns": """
         emit counter ticker collect fold sink printer
         identity prefix successor map filter scan take drop batch flatten delay regulate

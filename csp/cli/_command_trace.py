@@ -178,7 +178,7 @@ def _clocks(trace: Trace, _: argparse.Namespace) -> None:
 def _timeline(trace: Trace, options: argparse.Namespace) -> None:
     out = Path(options.perfetto)
     if out.exists() and Path(options.trace).exists() and out.samefile(options.trace):
-        raise UsageError(f"{out} is the trace itself: name another file for the timeline")
+        raise UsageError(f"{out} is the trace itself: name another file")
     try:
         file = out.open("wb")
     except OSError as error:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from csp import Event
 
@@ -110,13 +111,13 @@ def chart(
     (['main.a', 'main.b'], ['7'])
     """
     making = _Making(list(lanes), most_lanes, most_messages)
-    first: float | None = None
-    for at in stamped(events):
-        if first is None:
-            first = at.event.time
-        since = at.event.time - first
-        if since <= end:
-            making.see(at, begin <= since)
+    events = iter(events)
+    first = next(events, None)
+    if first is not None:
+        for at in stamped(chain([first], events)):
+            since = at.event.time - first.time
+            if since <= end:
+                making.see(at, begin <= since)
     return making.finish()
 
 

@@ -98,7 +98,7 @@ class _Drawing:
         gutter = max((len(prefix) for prefix, _, _ in rows), default=0)
         drawn = [
             f"{prefix:<{gutter}}{'∥' if message.concurrent else ' '}"
-            f"{self.row(message)} {_label(message, self.channels, times)}".rstrip()
+            f"{self.row(message).rstrip()}  {_label(message, self.channels, times)}"
             for prefix, message, times in rows
         ]
         return [*(f"{'':{gutter}} {line}".rstrip() for line in self.header()), *drawn]
