@@ -14,7 +14,7 @@ from ._chart import Chart, Message
 from ._folding import Repeated
 from ._names import short_names
 
-NAME = 12  # characters of a line of a lane's name
+NAME, REMARK = 12, 60  # characters of a line of a lane's name, of a note
 PLAIN = str.maketrans("│┌└─╌▶◀┼●═╪∥↻", "|/\\-.><+*=#&@")
 
 
@@ -182,16 +182,16 @@ class _Mermaid:
         for name, known_as in self.ids.items():
             lines.append(f"    participant {known_as} as {_escaped(names[name])}")
         lines += self.items(self.chart.items, "    ", 1)
-        everybody = f"{self._first()},{self._last()}" if len(self.ids) > 1 else self._first()
-        for remark in _remarks(self.chart) if self.ids else ():
-            lines.append(f"    Note over {everybody}: {_escaped(remark)}")
+        for name, what in self.chart.waiting.items():
+            said = _escaped(f"waited for {_shortened(what, self.channels)}")
+            lines.append(f"    Note over {self.ids[name]}: {said}")
+        if self.ids:
+            known = list(self.ids.values())
+            everybody = ",".join(dict.fromkeys((known[0], known[-1])))
+            for remark in self.chart.left_out():
+                wrapped = "<br/>".join(textwrap.wrap(_escaped(remark), REMARK))
+                lines.append(f"    Note over {everybody}: {wrapped}")
         return lines
-
-    def _first(self) -> str:
-        return next(iter(self.ids.values()), "")
-
-    def _last(self) -> str:
-        return list(self.ids.values())[-1]
 
     def items(
         self, items: list[Message | Repeated[Message]], indent: str, times: int

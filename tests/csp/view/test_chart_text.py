@@ -133,9 +133,11 @@ def test_mermaid_shows_only_what_is_all_concurrent_side_by_side() -> None:
 
 def test_mermaid_has_notes_for_barriers_and_remarks() -> None:
     made = Chart(["a", "b", "c"], [Message("start", members=("c", "b"))], later=1)
+    made.waiting = {"b": "start"}
     drawn = [line.strip() for line in chart_as_mermaid(made).splitlines()]
     assert drawn[4] == "Note over p1,p2: barrier start"
-    assert drawn[5] == "Note over p0,p2: 1 later message left out (choose with --from)"
+    assert drawn[5] == "Note over p1: waited for start"
+    assert drawn[6] == "Note over p0,p2: 1 later message left out (choose with --from)"
 
 
 @pytest.mark.parametrize(("value", "shown"), [("';'", "'#59;'"), ("'#'", "'#35;'")])
