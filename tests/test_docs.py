@@ -100,6 +100,7 @@ DOORS = {  # and the page of the reference that has all of its names
     "csp.lowlevel": "lowlevel.md",
     "csp.patterns": "patterns.md",
     "csp.testing": "testing.md",
+    "csp.view": "view.md",
     "netchannels": "netchannels.md",
     "netchannels.testing": "netchannels-testing.md",
 }

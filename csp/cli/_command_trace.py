@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,8 +76,13 @@ def run(options: argparse.Namespace) -> None:
         _shown(options)(trace, options)
     except BrokenTrace as error:
         raise UsageError(str(error)) from None
+    except BrokenPipeError:  # who reads what we print has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     except OSError as error:
-        raise UsageError(f"cannot read {options.trace}: {error.strerror}") from None
+        writes = options.perfetto and str(error.filename) != options.trace
+        what = f"write {options.perfetto}" if writes else f"read {options.trace}"
+        raise UsageError(f"cannot {what}: {error.strerror}") from None
     if trace.cut:
         print(f"csp: {trace.cut}", file=sys.stderr)
 
@@ -176,13 +182,10 @@ def _clocks(trace: Trace, _: argparse.Namespace) -> None:
 
 
 def _timeline(trace: Trace, options: argparse.Namespace) -> None:
-    out = Path(options.perfetto)
-    if out.exists() and Path(options.trace).exists() and out.samefile(options.trace):
+    out, source = Path(options.perfetto), Path(options.trace)
+    source.stat()  # before the old timeline is lost
+    if out.exists() and out.samefile(source):
         raise UsageError(f"{out} is the trace itself: name another file")
-    try:
-        file = out.open("wb")
-    except OSError as error:
-        raise UsageError(f"cannot write {out}: {error.strerror}") from None
-    with file:
+    with out.open("wb") as file:
         entries = write_timeline(trace, file, name=Path(options.trace).name)
     _say(f"{entries:,} entries in {out}: open it at https://ui.perfetto.dev")

@@ -23,8 +23,8 @@ def chart_as_text(chart: Chart, /, *, ascii_only: bool = False) -> str:
 
     >>> from csp.view import Chart, Message
     >>> print(chart_as_text(Chart(["main.a", "main.b"], [Message("main.c", "main.a", "main.b")])))
-       a      b
-       │─────▶│  c
+        a      b
+        │─────▶│  c
     """
     if not chart.lanes:
         return "\n".join(["nobody communicated", *_remarks(chart)])

@@ -69,8 +69,8 @@ def stamped(events: Iterable[Event], /) -> Iterator[Stamped]:
     >>> from csp import Event
     >>> sent = Event("committed", "a", "c", "send", "7", 0.1, 1, True)
     >>> got = Event("committed", "b", "c", "receive", "", 0.2, 1, True)
-    >>> [(s.event.side, dict(s.clock), s.partner) for s in stamped([got, sent])]
-    [('send', {'b': 1, 'a': 1}, 'b'), ('receive', {'b': 1, 'a': 1}, 'a')]
+    >>> [(s.event.side, sorted(s.clock.items()), s.partner) for s in stamped([got, sent])]
+    [('send', [('a', 1), ('b', 1)], 'b'), ('receive', [('a', 1), ('b', 1)], 'a')]
     """
     order = _Order()
     for event in events:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +161,27 @@ def test_a_program_instead_of_its_trace_is_refused(say: Say, trace: Path) -> Non
 def test_a_file_that_is_not_there_is_told(say: Say, tmp_path: Path) -> None:
     missing = tmp_path / "no.jsonl"
     assert say(missing) == (2, "", f"csp: cannot read {missing}: No such file or directory\n")
+
+
+def test_a_timeline_stays_if_the_trace_is_not_there(say: Say, tmp_path: Path) -> None:
+    missing, target = tmp_path / "no.jsonl", tmp_path / "run.json"
+    target.write_text("old")
+    code, _, err = say(missing, "--perfetto", target)
+    assert (code, err) == (2, f"csp: cannot read {missing}: No such file or directory\n")
+    assert target.read_text() == "old"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(trace: Path) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "csp", "trace", trace, "--clocks"],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_timeline_that_cannot_be_written_is_told(say: Say, trace: Path, tmp_path: Path) -> None:
