@@ -38,7 +38,7 @@ from ._call import Accepted, Call, Ticket
 from ._cargo import pack, unpack
 from ._core import Core
 from ._end import End
-from ._errors import EndClosed, EndOfChannel
+from ._errors import EndClosed, EndOfChannel, explained
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease, Settling
 from ._offer import (
@@ -598,10 +598,11 @@ class Channel(Generic[T]):
 
     def _end(self, kind: Any, side: int) -> Any:
         if self._core.gone[side]:
-            raise EndClosed(
+            problem = (
                 f"all {kind._what}s of channel `{self.name}` have retired; it never reopens: "
                 f"make a new channel"
             )
+            raise explained(EndClosed(problem), "closed-end")
         return kind(self._core, HOLDER.get())
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast, overload
 from ._alternation import Alternation
 from ._barrier import Member
 from ._channel import Receiver, Sender
-from ._errors import EndClosed
+from ._errors import EndClosed, explained
 from ._places import place_of_caller
 from ._process import DROPPED, RUN, Process, run_side_by_side
 
@@ -64,11 +64,12 @@ def as_process(value: Any, place: str) -> Process[Any]:
     if isinstance(value, Coroutine):
         cast("Coroutine[Any, Any, Any]", value).close()
         name = getattr(cast(Any, value), "__qualname__", "this coroutine")
-        raise TypeError(f"`{name}` is a bare coroutine: decorate it with @process")
+        problem = f"`{name}` is a bare coroutine: decorate it with @process"
+        raise explained(TypeError(problem), "not-a-process")
     if callable(value):
         name = getattr(value, "__name__", repr(value))
-        raise TypeError(f"`{name}` was not called: write `{name}(...)`")
-    raise TypeError(f"a process is wanted, not {value!r}")
+        raise explained(TypeError(f"`{name}` was not called: write `{name}(...)`"), "not-a-process")
+    raise explained(TypeError(f"a process is wanted, not {value!r}"), "not-a-process")
 
 
 class _Composed(Process[Any]):

@@ -18,7 +18,7 @@ from ._broadcast import Broadcast
 from ._cargo import find, map_ends, mapped
 from ._channel import Channel
 from ._end import End
-from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
+from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained
 from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
@@ -93,10 +93,11 @@ class Called(Process[R_co]):
     def _check(self, end: End, found: dict[End, None]) -> None:
         end._check_owner()
         if end in found:
-            raise EndClosed(
+            problem = (
                 f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
                 f"twice: `.clone()` it for one of them"
             )
+            raise explained(EndClosed(problem), "closed-end")
 
     def _copy(self) -> Process[R_co]:
         args, kwargs = map_ends((self._args, self._kwargs), _another, (End, Process))
@@ -186,6 +187,7 @@ class Called(Process[R_co]):
             error.add_note(f"in process `{self.name}` ({self.place})")
         on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
         if self._cancel_others is not None and not on_purpose:
+            explained(error, "failed-process")
             self._cancel_others()
         self._pass_poison(holder, error)
         retire_all(holder, None if on_purpose else error)
@@ -248,7 +250,8 @@ class ProcessFunction:
 
     def __init__(self, function: Any, name: str, passes_poison: bool) -> None:
         if not inspect.iscoroutinefunction(function):
-            raise TypeError(f"@process needs an `async def` function, not {function!r}")
+            problem = f"@process needs an `async def` function, not {function!r}"
+            raise explained(TypeError(problem), "not-a-process")
         unprotected(function)
         self.function = function
         self.name = name or function.__name__
