@@ -313,6 +313,7 @@ class Broadcast(Generic[T]):
         return BroadcastReceiver(Port(self._core, buffer), HOLDER.get())
 
     def _over(self, what: str) -> EndClosed:
-        return EndClosed(
+        problem = (
             f"all {what}s of broadcast `{self.name}` have retired; it never reopens: make a new one"
         )
+        return explained(EndClosed(problem), "closed-end")
