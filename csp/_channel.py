@@ -582,6 +582,16 @@ class Channel(Generic[T]):
         failed._core.kind = Failed[self._core.kind]  # type: ignore[name-defined]
         return cast("Channel[Failed[T]]", failed)
 
+    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
+
+        def __getattr__(self, name: str) -> Any:
+            error = AttributeError(f"a channel has no `{name}`", name=name, obj=self)
+            for what, kind in (("sender", Sender), ("receiver", Receiver)):
+                if not name.startswith("_") and hasattr(kind, name):
+                    text = f"{error}: make an end of it, `{self.name}.{what}()`"
+                    raise explained(AttributeError(text), "not-an-end")
+            raise error
+
     def sender(self) -> Sender[T]:
         """Make a sending end, owned by the caller.
 
@@ -604,6 +614,9 @@ class Channel(Generic[T]):
             )
             raise explained(EndClosed(problem), "closed-end")
         return kind(self._core, HOLDER.get())
+
+
+Sender._other, Receiver._other = Receiver, Sender
 
 
 class Typed(types.GenericAlias):

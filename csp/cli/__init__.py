@@ -1,6 +1,6 @@
-"""The command `csp`: run a process network from a file, and trace it.
+"""The command `csp`: run a process network from a file, trace it, explain what went wrong.
 
-    _report  _target  _arguments  _command_run
+    _report  _target  _arguments  _command_run  _command_explain
 
 Exit codes: 0 it ran; 1 the program failed; 2 the command line is wrong; 130 Ctrl-C.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import csp
 
-from . import _command_run
+from . import _command_explain, _command_run
 from ._report import failed, show_warning
 from ._target import UsageError
 
@@ -48,6 +48,14 @@ COMMANDS = (
         _command_run.EXAMPLES,
         _command_run.describe,
         _command_run.run,
+    ),
+    Command(
+        "explain",
+        "show the page about a mistake",
+        "Show the page that a message names, or list all pages.",
+        _command_explain.EXAMPLES,
+        _command_explain.describe,
+        _command_explain.explain,
     ),
 )
 

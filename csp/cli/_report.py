@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 import typing
@@ -10,8 +11,15 @@ from typing import Any, TextIO
 
 import csp
 
-# said by one line: what to change stands in the message, a traceback would only hide it
-SHORT = (csp.Deadlock, csp.WiringError, csp.ChannelTypeError, csp.EndClosed)
+# whose mistake stands where they were raised; of other errors that have a page, what to change
+# stands in the message, and a traceback would only hide it
+LONG = ("(csp explain failed-process)", "(csp explain abandoned)")
+# what Python says by itself, and the page about it
+PYTHONS = {
+    r"coroutine '.*' was never awaited": "(csp explain forgotten-await)",
+    r"'async for' requires .* got Sender": "(csp explain wrong-end)",
+    r"'async for' requires .* got Channel": "(csp explain not-an-end)",
+}
 
 
 def show_warning(
@@ -24,7 +32,9 @@ def show_warning(
 ) -> None:
     """A warning in one line, without a place inside of csp."""
     place = "" if _internal(filename) else f" ({Path(filename).name}:{lineno})"
-    print(f"{category.__name__}: {message}{place}", file=sys.stderr)
+    print(
+        _with_page(f"{category.__name__}: {message}{place}", _of_python(message)), file=sys.stderr
+    )
 
 
 def failed(error: BaseException) -> int:
@@ -34,13 +44,30 @@ def failed(error: BaseException) -> int:
         print("csp: interrupted", file=sys.stderr)
         return 130
     for leaf in errors:
-        if isinstance(leaf, SHORT) or _is_of_network(leaf):
-            print(f"{type(leaf).__name__}: {leaf}{_place(leaf)}", file=sys.stderr)
+        page = _page_of(leaf)
+        if (page and page not in LONG) or _is_of_network(leaf):
+            line = f"{type(leaf).__name__}: {leaf}{_place(leaf)}"
+            print(_with_page(line, page), file=sys.stderr)
         else:
             report = traceback.TracebackException.from_exception(leaf)
             _leave_out_internals(report)
             print("".join(report.format()), end="", file=sys.stderr)
     return 1
+
+
+def _page_of(error: BaseException) -> str:
+    """The note that names the page about it, or ""."""
+    notes = [n for n in getattr(error, "__notes__", ()) if n.startswith("(csp explain ")]
+    return _of_python(error) or (notes[0] if notes else "")
+
+
+def _of_python(said: object) -> str:
+    return next((page for words, page in PYTHONS.items() if re.match(words, str(said))), "")
+
+
+def _with_page(text: str, page: str) -> str:
+    """In the same line, or in the last of several."""
+    return text + (page and ("\n" if "\n" in text else " ") + page)
 
 
 def _is_of_network(error: BaseException) -> bool:

@@ -317,8 +317,9 @@ def test_a_wrong_value_is_one_line_with_its_place(run: Run) -> None:
     code, _, err = run("element")
     line = PROGRAM.splitlines().index('        await tx.send("text")') + 1
     assert code == 1
-    assert (
-        err == f"ChannelTypeError: channel `x` carries int, not str ('text') (program.py:{line})\n"
+    assert err == (
+        f"ChannelTypeError: channel `x` carries int, not str ('text') (program.py:{line}) "
+        f"(csp explain wrong-type)\n"
     )
 
 
@@ -370,7 +371,8 @@ def test_warnings_are_switched_on_and_told_in_one_line(run: Run) -> None:
     line = PROGRAM.splitlines().index("        tx.send(1)") + 1
     assert code == 0
     assert err == (
-        f"RuntimeWarning: coroutine 'Sender.send' was never awaited (program.py:{line})\n"
+        f"RuntimeWarning: coroutine 'Sender.send' was never awaited (program.py:{line}) "
+        f"(csp explain forgotten-await)\n"
     )
 
 

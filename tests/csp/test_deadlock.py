@@ -870,7 +870,7 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    monkeypatch.setattr("csp._deadlock.describe", lambda waits: "stuck")
+    monkeypatch.setattr("csp._deadlock.deadlock", lambda waits: csp.Deadlock("stuck"))
     return Looks(monkeypatch)
 
 

@@ -87,10 +87,10 @@ async def sent(end: Sender[int]) -> None:
 
 
 LOST: dict[str, tuple[Any, str]] = {
-    "retired": (retired, "^this sender of `c` was retired$"),
-    "dropped": (dropped_with_its_process, r"^process `holds` \(test_end.py:\d+\) was never run$"),
+    "retired": (retired, "^this sender of `c` was retired\n"),
+    "dropped": (dropped_with_its_process, r"^process `holds` \(test_end.py:\d+\) was never run\n"),
     "moved": (moved, r"^you gave `c`'s sender to `holds` at test_end.py:\d+; `.clone\(\)` it to"),
-    "sent": (sent, "^you sent this sender of `c` away$"),
+    "sent": (sent, "^you sent this sender of `c` away\n"),
 }
 
 USES: dict[str, Callable[[Sender[int]], Any]] = {

@@ -35,7 +35,8 @@ def test_an_end_that_main_neither_uses_nor_gives_away_is_told() -> None:
         await put(jobs.sender(), 1)
 
     assert told(main) == [
-        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process"
+        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process "
+        "(csp explain dropped-end)"
     ]
 
 
