@@ -11,9 +11,9 @@ from typing import Any, TextIO
 
 import csp
 
-# whose mistake stands where they were raised; of other errors that have a page, what to change
-# stands in the message, and a traceback would only hide it
-LONG = ("(csp explain failed-process)", "(csp explain abandoned)")
+# the page of any error of a process: its cause stands in the traceback.  Of errors with a page of
+# their own, what to change stands in the message, and a traceback would only hide it.
+LONG = "(csp explain failed-process)"
 # what Python says by itself, and the page about it
 PYTHONS = {
     r"coroutine '.*' was never awaited": "(csp explain forgotten-await)",
@@ -45,7 +45,7 @@ def failed(error: BaseException) -> int:
         return 130
     for leaf in errors:
         page = _page_of(leaf)
-        if (page and page not in LONG) or _is_of_network(leaf):
+        if (page and page != LONG) or _is_of_network(leaf):
             line = f"{type(leaf).__name__}: {leaf}{_place(leaf)}"
             print(_with_page(line, page), file=sys.stderr)
         else:
@@ -94,6 +94,12 @@ def _internal(filename: str) -> bool:
     )
 
 
+def _from_here(filename: str) -> str:
+    """The path from the current directory, of a file in it."""
+    path = Path(filename)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
+
+
 def _place(error: BaseException) -> str:
     """Where in the user's files it was raised, unless the message says a place already."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -107,6 +113,8 @@ def _leave_out_internals(report: traceback.TracebackException) -> None:
     report.stack = traceback.StackSummary.from_list(
         frame for frame in report.stack if not _internal(frame.filename)
     )
+    for frame in report.stack:
+        frame.filename = _from_here(frame.filename)
     for part in (report.__cause__, report.__context__, *(report.exceptions or ())):
         if part is not None:
             _leave_out_internals(part)
