@@ -25,6 +25,7 @@ Page = Literal[
     "no-other-end",
     "not-a-process",
     "not-an-end",
+    "other-loop",
     "run-twice",
     "wrong-end",
     "wrong-type",

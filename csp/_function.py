@@ -49,7 +49,7 @@ class Called(Process[R_co]):
         self.dismissed = False
         self.outermost = False
         self.background = False
-        self._cancel_others: Callable[[], object] | None = None
+        self._cancel_others: tuple[Callable[[], object], ...] = ()  # of each composition around
         try:
             self._claim()
         except EndClosed:
@@ -57,7 +57,7 @@ class Called(Process[R_co]):
             raise
 
     def _when_failing(self, cancel_others: Callable[[], object]) -> None:
-        self._cancel_others = cancel_others
+        self._cancel_others = (*self._cancel_others, cancel_others)
 
     def _dismiss(self) -> None:
         self.dismissed = True
@@ -186,9 +186,10 @@ class Called(Process[R_co]):
         if isinstance(error, Exception):
             error.add_note(f"in process `{self.name}` ({self.place})")
         on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
-        if self._cancel_others is not None and not on_purpose:
+        if self._cancel_others and not on_purpose:
             explained(error, "failed-process")
-            self._cancel_others()
+            for cancel in self._cancel_others:
+                cancel()
         self._pass_poison(holder, error)
         retire_all(holder, None if on_purpose else error)
 
@@ -245,12 +246,21 @@ def retire_all(holder: Holder, cause: BaseException | None) -> None:
         end._retire(cause)
 
 
+def _but(function: Any) -> str:
+    name = f"`{getattr(function, '__name__', function)}`"
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        return f"but {name} is a generator: send values to a channel instead of `yield`"
+    if inspect.isfunction(function):
+        return f"but {name} is a plain `def`"
+    return f"not {function!r}"
+
+
 class ProcessFunction:
     """A `@process` function: calling it describes a process."""
 
     def __init__(self, function: Any, name: str, passes_poison: bool) -> None:
         if not inspect.iscoroutinefunction(function):
-            problem = f"@process needs an `async def` function, not {function!r}"
+            problem = f"@process needs an `async def` function, {_but(function)}"
             raise explained(TypeError(problem), "not-a-process")
         unprotected(function)
         self.function = function

@@ -57,6 +57,11 @@ class Process(Coroutine[Any, Any, R_co]):
     def __repr__(self) -> str:
         return f"<process {self.name} ({self.place})>"
 
+    @property
+    def __name__(self) -> str:
+        """As coroutines have it; trio says it to those who give `start_soon` a called process."""
+        return self.name
+
     def named(self, name: str, /) -> Self:
         """Give it another name for messages, and return it."""
         self.name = name

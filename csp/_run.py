@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Awaitable, Callable
@@ -61,6 +62,9 @@ def run(
     """
     if not isinstance(main, Process) and not callable(main):
         problem = f"csp.run wants a process or an async function, not {main!r}"
+        if inspect.iscoroutine(main):
+            main.close()
+            problem = f"write `csp.run({main.__name__})`: it calls the function itself"
         raise explained(TypeError(problem), "not-a-process")
 
     if deadlock not in ("raise", "warn", "ignore"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
 import typing
+from collections import Counter
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +19,9 @@ LONG = "(csp explain failed-process)"
 # what Python says by itself, and the page about it
 PYTHONS = {
     r"coroutine '.*' was never awaited": "(csp explain forgotten-await)",
+    r".*'coroutine'": "(csp explain forgotten-await)",
+    r"'Receiver' object is not iterable": "(csp explain forgotten-await)",
+    r"no running event loop": "(csp explain other-loop)",
     r"'async for' requires .* got Sender": "(csp explain wrong-end)",
     r"'async for' requires .* got Channel": "(csp explain not-an-end)",
 }
@@ -43,16 +48,18 @@ def failed(error: BaseException) -> int:
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in errors):
         print("csp: interrupted", file=sys.stderr)
         return 130
-    for leaf in errors:
-        page = _page_of(leaf)
-        if (page and page != LONG) or _is_of_network(leaf):
-            line = f"{type(leaf).__name__}: {leaf}{_place(leaf)}"
-            print(_with_page(line, page), file=sys.stderr)
-        else:
-            report = traceback.TracebackException.from_exception(leaf)
-            _leave_out_internals(report)
-            print("".join(report.format()), end="", file=sys.stderr)
+    for text, times in Counter(_told(leaf) for leaf in errors).items():  # copies fail alike
+        print(text + (f" (x {times})" if times > 1 else ""), file=sys.stderr)
     return 1
+
+
+def _told(error: BaseException) -> str:
+    page = _page_of(error)
+    if (page and page != LONG) or _is_of_network(error):
+        return _with_page(f"{type(error).__name__}: {error}{_place(error)}", page)
+    report = traceback.TracebackException.from_exception(error)
+    _leave_out_internals(report)
+    return "".join(report.format()).rstrip("\n")
 
 
 def _page_of(error: BaseException) -> str:
@@ -100,10 +107,14 @@ def _from_here(filename: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
 
 
+def _of_stdlib(filename: str) -> bool:
+    return Path(os.__file__).parent in Path(filename).parents and "site-packages" not in filename
+
+
 def _place(error: BaseException) -> str:
     """Where in the user's files it was raised, unless the message says a place already."""
     frames = traceback.extract_tb(error.__traceback__)
-    frames = traceback.StackSummary.from_list(f for f in frames if not _internal(f.filename))
+    frames = [f for f in frames if not _internal(f.filename) and not _of_stdlib(f.filename)]
     if not frames or f"{Path(frames[-1].filename).name}:" in str(error):
         return ""
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
