@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ._end import End
 from ._errors import EndClosed, explained, see
@@ -57,10 +57,12 @@ class Process(Coroutine[Any, Any, R_co]):
     def __repr__(self) -> str:
         return f"<process {self.name} ({self.place})>"
 
-    @property
-    def __name__(self) -> str:
-        """As coroutines have it; trio says it to those who give `start_soon` a called process."""
-        return self.name
+    if not TYPE_CHECKING:  # where a Coroutine has it already
+
+        @property
+        def __name__(self) -> str:
+            """trio says it to those who give `start_soon` a called process."""
+            return self.name
 
     def named(self, name: str, /) -> Self:
         """Give it another name for messages, and return it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 import traceback
 import types
 import warnings
@@ -22,7 +23,17 @@ from csp.cli import main
 
 DIRECTORY = Path(csp.__file__).parent / "mistakes"
 NAMES = sorted(file.stem for file in DIRECTORY.glob("*.md"))
-BY_PYTHON = {"forgotten-await"}  # said by Python, which names no page; `csp run` does
+BY_PYTHON = {"forgotten-await", "other-loop"}  # said by Python itself; `csp run` names the page
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a command changes for its program is changed back."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(sys, "warnoptions", [])
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        yield
 
 
 def broken_programs(name: str) -> Iterator[str]:
@@ -45,6 +56,18 @@ def told(source: str) -> str:
         vars(program).clear()
         gc.collect()
     return said + "".join(f"\n{each.message}" for each in caught)
+
+
+@pytest.mark.parametrize("name", sorted(BY_PYTHON))
+def test_csp_run_names_the_page_about_what_python_says(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, program in enumerate(broken_programs(name)):
+        file = tmp_path / f"{name}_{number}.py"
+        file.write_text(program, encoding="utf-8")
+        main(["run", str(file)])
+        sys.modules.pop(file.stem)
+        assert capsys.readouterr().err.endswith(f" (csp explain {name})\n")
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_PYTHON])
