@@ -11,7 +11,6 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -178,7 +177,13 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
-    return {} if idle else stuck
+    return {} if idle else dict(sorted(stuck.items(), key=_order))
+
+
+def _order(item: tuple[Holder, Any]) -> tuple[Any, ...]:
+    """The outermost first, then by name: the same program has the same report."""
+    holder = item[0]
+    return (holder.parent is not None, holder.name, holder.place, holder.label)
 
 
 def _may_meet(party: Party | None, free: set[Holder], owners: _Owners) -> bool:
@@ -418,7 +423,8 @@ def _names(holders: Iterable[Holder]) -> str:
 
 def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     """The cycle in one line, then a line for each process; what repeats itself is counted."""
-    waits = _in_order(waits)
+    for of in waits.values():
+        of.sort(key=lambda wait: (wait.where(), wait.text()))
     cycle = _cycle(waits)
     said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
     hint, page = _cure(cycle, said, waits)
@@ -431,22 +437,6 @@ def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     if len(told) > SHOWN:
         told[SHOWN:] = [f"  and {len(told) - SHOWN:,} more"]
     return explained(Deadlock("\n".join([f"{said}{hint}", *told])), page)
-
-
-def _in_order(waits: dict[Holder, list[_Wait]]) -> dict[Holder, list[_Wait]]:
-    """Each network is described in the same way at each run, in whatever order it was started."""
-
-    def of_holder(holder: Holder) -> tuple[str, list[int], str]:
-        parent = holder.parent.name if holder.parent is not None else ""
-        return parent, [int(number) for number in re.findall(r"\d+", holder.label)], holder.name
-
-    def of_wait(wait: _Wait) -> tuple[str, str]:
-        return wait.where(), wait.text()
-
-    return {
-        holder: sorted(waits[holder], key=of_wait) if len(waits[holder]) > 1 else waits[holder]
-        for holder in sorted(waits, key=of_holder)
-    }
 
 
 def _cure(cycle: list[Holder], said: str, waits: dict[Holder, list[_Wait]]) -> tuple[str, Page]:
@@ -468,12 +458,12 @@ def _where(holder: Holder, wait: _Wait) -> str:
 
 def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
     """Who waits for whom in a ring, or the way to whoever waits for nobody."""
-    place = {holder: i for i, holder in enumerate(waits)}
     at: Holder | None = next(iter(waits))
+    rank = {holder: i for i, holder in enumerate(waits)}
     path: dict[Holder, int] = {}
     while at is not None and at not in path:
         path[at] = len(path)
         helpers = [h for w in waits[at] for h in w.helpers if h in waits and h is not at]
-        helpers.sort(key=lambda h: (any(w.needs_all for w in waits[h]), place[h]))
+        helpers.sort(key=lambda h: (any(w.needs_all for w in waits[h]), rank[h]))
         at = helpers[0] if helpers else None
     return list(path)[path[at] :] if at is not None else list(path)

@@ -49,7 +49,7 @@ class Called(Process[R_co]):
         self.dismissed = False
         self.outermost = False
         self.background = False
-        self._cancel_others: tuple[Callable[[], object], ...] = ()  # of each composition around
+        self._cancel_others: Callable[[], object] | None = None
         try:
             self._claim()
         except EndClosed:
@@ -57,7 +57,8 @@ class Called(Process[R_co]):
             raise
 
     def _when_failing(self, cancel_others: Callable[[], object]) -> None:
-        self._cancel_others = (*self._cancel_others, cancel_others)
+        if self._cancel_others is None:  # that of the outermost `Par` cancels all within
+            self._cancel_others = cancel_others
 
     def _dismiss(self) -> None:
         self.dismissed = True
@@ -186,10 +187,9 @@ class Called(Process[R_co]):
         if isinstance(error, Exception):
             error.add_note(f"in process `{self.name}` ({self.place})")
         on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
-        if self._cancel_others and not on_purpose:
+        if self._cancel_others is not None and not on_purpose:
             explained(error, "failed-process")
-            for cancel in self._cancel_others:
-                cancel()
+            self._cancel_others()
         self._pass_poison(holder, error)
         retire_all(holder, None if on_purpose else error)
 

@@ -113,8 +113,8 @@ def _of_stdlib(filename: str) -> bool:
 
 def _place(error: BaseException) -> str:
     """Where in the user's files it was raised, unless the message says a place already."""
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = [f for f in frames if not _internal(f.filename) and not _of_stdlib(f.filename)]
+    all_frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in all_frames if not _internal(f.filename) and not _of_stdlib(f.filename)]
     if not frames or f"{Path(frames[-1].filename).name}:" in str(error):
         return ""
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
