@@ -50,6 +50,7 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
+from ._errors import explained
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
 from ._observe import Kind
 from ._offer import TAKE, Party, Standing
@@ -474,7 +475,7 @@ class TrioKernel(Kernel):
             driver = holder.driver
             if driver is not None and driver.task is task and task.coro is driver.outer:
                 party = driver if driver.lent else None
-                place = partial(_line_of, driver.coro)
+                place = partial(_line_in, holder, driver.coro)
             else:
                 party = self.parked.get(task)
                 place = partial(_line_of, task.coro)
@@ -525,6 +526,11 @@ def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
             return True
         status = status._parent
     return False
+
+
+def _line_in(holder: Holder, coro: Any) -> str:
+    """The line at which a process waits; what it awaits does not show in who awaits it inline."""
+    return _line_of(holder.body) or _line_of(coro)
 
 
 def _line_of(coro: Any) -> str:
@@ -590,6 +596,9 @@ def _kernel_of_run() -> TrioKernel:
         kernel = TrioKernel()
         _of_run.set(kernel)
         return kernel
+    except RuntimeError:
+        problem = "no run is going on here: start the program with `csp.run(main)`"
+        raise explained(RuntimeError(problem), "other-loop") from None
 
 
 def install(kernel: Kernel | None) -> None:

@@ -282,8 +282,8 @@ SHELL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1], shell=True
 
 def code_in(text: str) -> str:
     """What stands in backticks, in fences and in indented blocks."""
-    fenced = re.findall(r"^```(?!python)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    fenced = [fence.text for fence in fences_in(text) if fence.kind not in ("python", "text")]
+    text = FENCE.sub("", text)
     return "\n".join(fenced + re.findall(r"^    .*", text, re.MULTILINE) + spans_in(text))
 
 
