@@ -150,15 +150,22 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     waiting = kernel.waiting()
     free = {each.holder for each in waiting if each.party is None and each.children is None}
     holder_of = {each.task: each.holder for each in waiting}
-    for each in waiting:
-        if _may_meet(each.party, free, owners):
-            free.add(each.holder)
-            continue
-        wait = _wait_of(each, holder_of, owners, kernel.background)
-        if wait is None:
-            free.add(each.holder)
-        else:
-            entries.append((each.holder, wait))
+
+    def look_at(those: list[Waiting]) -> None:
+        for each in those:
+            wait = None
+            if not _may_meet(each.party, free, owners):
+                wait = _wait_of(each, holder_of, owners, kernel.background)
+            if wait is None:
+                free.add(each.holder)
+            else:
+                entries.append((each.holder, wait))
+
+    of_free = [each for each in waiting if each.holder in free]
+    look_at([each for each in waiting if each.holder not in free])
+    if free.issuperset(kernel.holders):  # in a program that goes on it is so mostly
+        return {}
+    look_at(of_free)
     for holder in kernel.holders:  # awaited inline: its parent waits for it
         parent = holder.parent
         if parent is not None and parent.task is holder.task and parent in kernel.holders:

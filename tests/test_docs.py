@@ -6,23 +6,33 @@ import ast
 import doctest
 import importlib
 import inspect
-import os
 import re
 import secrets
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from .launcher import Launcher, by_itself
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("csp", "netchannels")
 SOURCES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
-PAGES = [ROOT / "README.md", ROOT / "DEVELOPING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "DEVELOPING.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("csp/mistakes/*.md")),
+]
 PAGE_IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -86,50 +96,91 @@ def test_a_public_class_or_function_shows_an_example(name: str) -> None:
 
 # --- blocks in pages -----------------------------------------------------------------------------
 
+FENCE = re.compile(
+    r"(?:^ *<!-- (?P<mark>[^>]+?) -->\n)?"
+    r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
+    re.DOTALL | re.MULTILINE,
+)
+TYPED_ELSEWHERE = {  # pages whose commands another test types in
+    "README.md": "tests/test_readme.py",
+    "docs/network/tutorial.md": "tests/test_tutorial.py",
+}
 
-class Block(NamedTuple):
+
+class Fence(NamedTuple):
+    """A fenced block of a page: what it holds, and what the page says of it."""
+
     where: str
-    code: str
-    skipped: str  # the reason, from `<!-- skip: reason -->` on the line before the block
-    beside: str  # the program that runs meanwhile: the block before, if `<!-- beside the next -->`
+    line: int
+    kind: str
+    mark: str  # of the comment on the line before: "skip: reason", "fails", "beside the next"
+    text: str
+    prints: str | None  # the `text` block that follows in the same section
+    beside: str  # the program that runs meanwhile: the block before, if "beside the next"
+
+    @property
+    def skipped(self) -> str:
+        return self.mark.removeprefix("skip: ") if self.mark.startswith("skip: ") else ""
 
 
-def blocks() -> Iterator[Block]:
-    pattern = r"(?:<!-- (?:skip: ([^>]+?)|(beside the next)) -->\s*\n)?^```python[^\n]*\n(.*?)^```"
-    for page, where in zip(PAGES, PAGE_IDS, strict=True):
-        text, beside = page.read_text(encoding="utf-8"), ""
-        for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
-            if found[2]:
-                beside = found[3]
-                continue
-            line = text.count("\n", 0, found.start(3)) + 1
-            yield Block(f"{where}:{line}", found[3], found[1] or "", beside)
-            beside = ""
+def fences_in(text: str, where: str = "page.md") -> Iterator[Fence]:
+    found = list(FENCE.finditer(text))
+    beside = ""
+    for this, following in zip_longest(found, found[1:]):
+        kind, code = this["kind"], textwrap.dedent(this["text"])
+        line = text.count("\n", 0, this.start("text")) + 1
+        prints = None
+        if following and following["kind"] == "text":
+            between = text[this.end() : following.start()]
+            if not re.search("^#", between, re.MULTILINE):
+                prints = textwrap.dedent(following["text"])
+        yield Fence(f"{where}:{line}", line, kind, this["mark"] or "", code, prints, beside)
+        beside = code if this["mark"] == "beside the next" else ""
 
 
-BLOCKS = list(blocks())
+FENCES = {
+    name: list(fences_in(page.read_text(encoding="utf-8"), name))
+    for name, page in zip(PAGE_IDS, PAGES, strict=True)
+}
+PROGRAMS = [
+    fence
+    for fences in FENCES.values()
+    for fence in fences
+    if fence.kind == "python" and fence.mark != "beside the next"
+]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.where for block in BLOCKS])
-def test_a_block_of_code_runs(block: Block, tmp_path: Path) -> None:
-    if block.skipped:
-        pytest.skip(block.skipped)
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    with Launcher() as launcher:
+        yield launcher
+
+
+@pytest.mark.parametrize("fence", PROGRAMS, ids=[fence.where for fence in PROGRAMS])
+def test_a_block_of_code_runs(fence: Fence, tmp_path: Path, launcher: Launcher) -> None:
+    if fence.skipped:
+        pytest.skip(fence.skipped)
     key, port = tmp_path / "farm.key", free_port()
     key.touch(0o600)
     key.write_text(secrets.token_urlsafe(), encoding="utf-8")
-    (tmp_path / "program.py").write_text(block.code.replace("5000", port), encoding="utf-8")
-    (tmp_path / "beside.py").write_text(block.beside.replace("5000", port), encoding="utf-8")
-    with running("beside.py", tmp_path) if block.beside else nullcontext():
-        done = subprocess.run(
-            [sys.executable, "program.py"],
-            cwd=tmp_path,
-            # the workers of a small Dask cluster may complain that it closes
-            env=os.environ | {"DASK_LOGGING__DISTRIBUTED": "critical"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    (tmp_path / "program.py").write_text(fence.text.replace("5000", port), encoding="utf-8")
+    (tmp_path / "beside.py").write_text(fence.beside.replace("5000", port), encoding="utf-8")
+    if fence.mark == "fails":
+        done = launcher.run(["-m", "csp", "run", "program.py"], tmp_path)
+        assert done.returncode == 1 or done.stderr
+        assert same(done.stderr, fence.prints or ""), done.stderr
+        return
+    with running("beside.py", tmp_path) if fence.beside else nullcontext():
+        done = launcher.run(["program.py"], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert fence.prints is None or same(done.stdout, fence.prints), done.stdout
+
+
+def same(printed: str, shown: str) -> bool:
+    """But for blanks at the ends of lines, which nobody sees."""
+    return [line.rstrip() for line in printed.rstrip().splitlines()] == [
+        line.rstrip() for line in shown.rstrip().splitlines()
+    ]
 
 
 @contextmanager
@@ -149,6 +200,60 @@ def free_port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return str(probe.getsockname()[1])
+
+
+# --- commands in pages ---------------------------------------------------------------------------
+
+PAGES_WITH_COMMANDS = [
+    name
+    for name, fences in FENCES.items()
+    if name not in TYPED_ELSEWHERE
+    and any(fence.kind == "sh" and not fence.skipped for fence in fences)
+]
+
+
+def commands_of(block: str) -> list[str]:
+    """One a line, without comments; a backslash joins lines."""
+    lines = (line.strip() for line in block.replace("\\\n", " ").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def saved_in(text: str) -> dict[str, str]:
+    """The files that a reader is told to save, each the block that follows."""
+    found = re.finditer(r"[Ss]ave it as `([\w./-]+)`", text)
+    return {save[1]: next(fences_in(text[save.end() :])).text for save in found}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a Unix shell")
+@pytest.mark.parametrize("name", PAGES_WITH_COMMANDS)
+def test_the_commands_of_a_page_run(name: str, tmp_path: Path, launcher: Launcher) -> None:
+    """In the order of the page, in a checkout that has the files that the page had saved."""
+    for part in ("examples", "docs"):
+        leave_out = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=leave_out)
+    for file, text in saved_in((ROOT / name).read_text(encoding="utf-8")).items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    for fence in FENCES[name]:
+        if fence.kind == "sh" and not fence.skipped:
+            printed = "".join(typed(line, tmp_path, launcher) for line in commands_of(fence.text))
+            assert fence.prints is None or same(printed, fence.prints), (fence.where, printed)
+
+
+def typed(line: str, where: Path, launcher: Launcher) -> str:
+    """What a command that does not fail prints."""
+    words = shlex.split(line, comments=True)
+    plain = not re.search(r"[|&;<>$*`]", line)
+    if plain and words[0] == "python":
+        done = launcher.run(words[1:], where)
+    elif plain and words[0] in PACKAGES:
+        done = launcher.run(["-m", *words], where)
+    else:
+        done = by_itself(["-c", SHELL, line], where)
+    assert done.returncode == 0, (line, done)
+    return done.stdout
+
+
+SHELL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1], shell=True).returncode)"
 
 
 # --- what pages name -----------------------------------------------------------------------------
@@ -178,7 +283,7 @@ def files(text: str) -> set[str]:
         )
     )
     links = set(re.findall(r"\]\((?!\w+:|#)([^)#]+)", text))
-    own = set(re.findall(r"[Ss]ave it as `([^`]+)`", text))
+    own = {"program.py", *re.findall(r"[Ss]ave it as `([^`]+)`", text)}
     return {name for name in named | links if name not in own and not is_placeholder(name)}
 
 
@@ -235,4 +340,47 @@ def test_the_searches_find_what_they_look_for() -> None:
     assert files(text) == {"csp/_offer", "docs/x.md", ".ci/run"}
     assert private_names(text) == {"_a", "b"}
     assert len(EXAMPLES) > 30
-    assert BLOCKS
+    assert PROGRAMS
+
+
+PAGE = """
+# A page
+
+Save it as `wrong.py`:
+
+<!-- fails -->
+```python
+import csp
+```
+
+This is what it says:
+
+```text
+it fails
+```
+
+    ```python
+    csp.run()
+    ```
+
+## Next
+
+```text
+not of the block before
+```
+
+```sh
+csp run wrong.py --arg \\
+  count=2   # twice
+# no command
+```
+"""
+
+
+def test_the_blocks_of_a_page_are_found_with_what_they_print() -> None:
+    fails, printed, indented, _, commands = fences_in(PAGE)
+    assert (fails.kind, fails.mark, fails.text) == ("python", "fails", "import csp\n")
+    assert fails.prints == printed.text == "it fails\n"
+    assert (indented.text, indented.prints) == ("csp.run()\n", None)
+    assert commands_of(commands.text) == ["csp run wrong.py --arg    count=2   # twice"]
+    assert saved_in(PAGE) == {"wrong.py": "import csp\n"}

@@ -14,8 +14,12 @@ ROOT = Path(__file__).parent.parent
 TESTED_ELSEWHERE = {
     "csp": {
         "abc": "abstract classes only: tests/typing/ and tests/csp/test_guards.py",
+        "arguments": "tests/csp/test_cli.py",
+        "command_run": "tests/csp/test_cli.py",
         "conformance": "it is a suite itself: tests/conformance/",
         "from_thread": "two functions of _bridge.py: tests/csp/test_bridge.py",
+        "report": "tests/csp/test_cli.py",
+        "target": "tests/csp/test_cli.py",
     },
     "netchannels": {
         "faults": "tests/netchannels/test_testing.py",
