@@ -51,6 +51,7 @@ from trio.lowlevel import (
 
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
 from ._offer import TAKE, Party, Standing
+from ._places import place
 
 
 def _private_names() -> tuple[Any, Any, Any]:
@@ -497,12 +498,12 @@ def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
 
 def _line_of(coro: Any) -> str:
     """file.py:line of the innermost frame of user code in a parked coroutine."""
-    place = ""
+    found = ""
     for frame, line in _frames(coro):
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package not in ("csp", "trio", "contextlib"):
-            place = f"{os.path.basename(frame.f_code.co_filename)}:{line}"
-    return place
+            found = place(frame.f_code.co_filename, line)
+    return found
 
 
 def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
@@ -558,6 +559,11 @@ def _kernel_of_run() -> TrioKernel:
         kernel = TrioKernel()
         _of_run.set(kernel)
         return kernel
+    except RuntimeError:
+        raise RuntimeError(
+            "nothing runs here: start with `csp.run(main)`, in a notebook too; a bare `await` in a "
+            "cell, like asyncio's, runs no processes"
+        ) from None
 
 
 def install(kernel: Kernel | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
@@ -14,6 +13,7 @@ from ._errors import Deadlock
 from ._function import retire_all
 from ._kernel import HOLDER, Holder
 from ._parking import CAN_LEND, TrioKernel, await_unprotected, protected, trio_kernel
+from ._places import place
 from ._process import Process
 
 R = TypeVar("R")
@@ -122,7 +122,7 @@ def _name(main: Any) -> str:
 
 def _place(main: Any) -> str:
     code = getattr(main, "__code__", None)
-    return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else ""
+    return place(code.co_filename, code.co_firstlineno) if code else ""
 
 
 @protected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -129,3 +130,26 @@ def test_a_deadlock_may_be_ignored() -> None:
         return "over"
 
     assert csp.run(main, deadlock="ignore") == "over"
+
+
+def test_under_asyncio_one_is_told_to_start_with_csp_run() -> None:
+    @process
+    async def nothing() -> None:
+        pass
+
+    async def main() -> None:
+        await nothing()
+
+    with pytest.raises(RuntimeError, match=r"nothing runs here: start with `csp\.run\(main\)`"):
+        asyncio.run(main())
+
+
+def test_csp_run_works_where_a_loop_of_asyncio_runs_as_in_a_notebook() -> None:
+    @process
+    async def answer() -> int:
+        return 42
+
+    async def cell() -> int:
+        return csp.run(answer)
+
+    assert asyncio.run(cell()) == 42
