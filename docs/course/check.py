@@ -30,6 +30,7 @@ from checks.kit import Wrong
 from trio.testing import MockClock
 
 import csp
+from csp.lowlevel import current_kernel
 
 HERE = Path(__file__).parent
 LINES = 100_000  # of the answer, executed: more than any right answer needs
@@ -94,6 +95,7 @@ def find(exercise: str) -> Check:
 def judge(file: Path, check: Check) -> list[str]:
     """What is wrong with the answer in `file`, in words; an empty list if nothing is."""
     found: list[str] = []
+    gc.collect()  # in a notebook: what earlier cells have left
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", RuntimeWarning)
@@ -142,6 +144,7 @@ def limited(check: Check, file: Path) -> Check:
         limit, before, scope = Limit(str(file)), sys.gettrace(), trio.CancelScope()
         trio.lowlevel.add_instrument(limit)
         trio.lowlevel.spawn_system_task(after_a_while, scope)
+        current_kernel().clock = trio.current_time  # deadlocks are looked for in virtual time
         await trio.lowlevel.checkpoint()  # the next step is the first that is counted
         try:
             with scope:
