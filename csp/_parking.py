@@ -552,6 +552,11 @@ def trio_kernel() -> TrioKernel:
     return kernel
 
 
+def forget_run() -> None:
+    """Let the run of this thread go when it is over, with all that its frames hold."""
+    _of_thread.known = None
+
+
 def _kernel_of_run() -> TrioKernel:
     try:
         return _of_run.get()

@@ -12,7 +12,7 @@ from ._deadlock import Judge
 from ._errors import Deadlock
 from ._function import retire_all
 from ._kernel import HOLDER, Holder
-from ._parking import CAN_LEND, TrioKernel, await_unprotected, protected, trio_kernel
+from ._parking import CAN_LEND, TrioKernel, await_unprotected, forget_run, protected, trio_kernel
 from ._places import place
 from ._process import Process
 
@@ -96,6 +96,8 @@ def run(
             if _is_only(group, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             raise
+        finally:
+            forget_run()
         if found:
             raise found[0]
         return result

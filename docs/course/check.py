@@ -17,10 +17,12 @@ import ast
 import gc
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, cast
@@ -96,18 +98,47 @@ def judge(file: Path, check: Check) -> list[str]:
     """What is wrong with the answer in `file`, in words; an empty list if nothing is."""
     found: list[str] = []
     gc.collect()  # in a notebook: what earlier cells have left
-    with warnings.catch_warnings(record=True) as warned:
+    with warnings.catch_warnings(record=True) as warned, origins():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", RuntimeWarning)
         warnings.simplefilter("always", ResourceWarning)
         try:
             answer = load(file)
             csp.run(limited(check, file), answer, clock=MockClock(autojump_threshold=0))
-        except (Exception, TooLong, BaseExceptionGroup) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit: an answer does not end its check
             found = [words(leaf, file) for leaf in leaves(error)]
         gc.collect()  # what was never awaited says so when it is collected
-    told = [f"{w.message}{place(w.filename, w.lineno, file, str(w.message))}" for w in warned]
-    return list(dict.fromkeys(told + found))
+    return list(dict.fromkeys(causes(warned, file) + found)) or ends_left(warned)
+
+
+@contextmanager
+def origins() -> Generator[None]:
+    """Meanwhile coroutines remember the lines that made them, of csp and of the answer."""
+    before = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(5)
+    try:
+        yield
+    finally:
+        sys.set_coroutine_origin_tracking_depth(before)
+
+
+def causes(warned: list[warnings.WarningMessage], file: Path) -> list[str]:
+    """What the answer has never awaited, or never run."""
+    told: list[str] = []
+    for warning in warned:
+        message, *made_at = str(warning.message).splitlines()  # coroutines say where they were made
+        for line in re.findall(rf'File "{re.escape(str(file))}", line (\d+)', "".join(made_at)):
+            message += place(str(file), int(line), file, message)
+        if f"{file.name}:" in message:
+            told.append(message)
+    return told
+
+
+def ends_left(warned: list[warnings.WarningMessage]) -> list[str]:
+    """Ends that were dropped; if something else is wrong, they are only what came of it."""
+    return [str(w.message) for w in warned if issubclass(w.category, ResourceWarning)]
 
 
 def load(file: Path) -> ModuleType:

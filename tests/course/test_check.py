@@ -162,7 +162,7 @@ def test_there_are_at_least_two_exercises_a_session() -> None:
     assert all(sessions.count(f"{n:02}") >= 2 for n in range(1, 13))
 
 
-HEAD = "from csp import Receiver, Sender, process\n\n\n@process\nasync def squares"
+HEAD = "from csp import Channel, Receiver, Sender, process\n\n\n@process\nasync def squares"
 STRANGE = {
     "spins": (
         HEAD + "(inp: Receiver[int], out: Sender[int]):\n    while True:\n        pass",
@@ -187,6 +187,22 @@ STRANGE = {
         HEAD + "(inp: Sender[int], out: Receiver[int]):\n    pass",
         "WiringError: squares(inp=...)",
     ),
+    "forgets to await what it needs": (
+        HEAD + "(inp: Receiver[int], out: Sender[int]):\n    await out.send(inp.receive() + 1)",
+        "coroutine 'Receiver.receive' was never awaited (answer.py:6)",
+    ),
+    "forgets to await what it keeps": (
+        HEAD + "(inp: Receiver[int], out: Sender[int]):\n    number = inp.receive()\n"
+        "    await out.send(number + 1)",
+        "coroutine 'Receiver.receive' was never awaited (answer.py:6)",
+    ),
+    "leaves an end": (
+        HEAD
+        + "(inp: Receiver[int], out: Sender[int]):\n    Channel(int, name='mine').sender()\n"
+        + "    async for number in inp:\n        await out.send(number * number)",
+        "the sender of channel `mine` was dropped without being retired",
+    ),
+    "exits": ("raise SystemExit", "SystemExit"),
     "fails while it is loaded": ("1 / 0", "ZeroDivisionError: division by zero (answer.py:1)"),
     "has two that spin": (
         HEAD.replace("squares", "spin")
@@ -203,6 +219,14 @@ def test_an_answer_that_is_strange_is_told_so(check: ModuleType, tmp_path: Path,
     answer = tmp_path / "answer.py"
     answer.write_text(source, encoding="utf-8")
     assert words in "\n".join(check.judge(answer, check.find("01_squares")))
+
+
+def test_what_is_wrong_with_the_wiring_is_told_alone(check: ModuleType, tmp_path: Path) -> None:
+    """Nothing of the ends and processes of the check, which were not run because of it."""
+    answer = tmp_path / "answer.py"
+    answer.write_text(STRANGE["has its ends the wrong way round"][0], encoding="utf-8")
+    (problem,) = check.judge(answer, check.find("01_squares"))
+    assert problem.startswith("WiringError: squares(inp=...)")
 
 
 def test_the_command_says_a_verdict_and_exits_with_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -153,3 +154,24 @@ def test_csp_run_works_where_a_loop_of_asyncio_runs_as_in_a_notebook() -> None:
         return csp.run(answer)
 
     assert asyncio.run(cell()) == 42
+
+
+def test_what_a_failed_process_has_not_awaited_is_told_when_the_run_is_over() -> None:
+    """Its frame goes with the run, also if no other run follows."""
+
+    @process
+    async def forgetful(inp: Receiver[int]) -> int:
+        number: Any = inp.receive()
+        return int(number + 1)
+
+    async def main() -> None:
+        numbers = Channel(int, name="numbers")
+        with numbers.sender():
+            await forgetful(numbers.receiver())
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(TypeError):
+            csp.run(main)
+        gc.collect()
+    assert "coroutine 'Receiver.receive' was never awaited" in [str(w.message) for w in caught]
