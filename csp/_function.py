@@ -57,7 +57,8 @@ class Called(Process[R_co]):
             raise
 
     def _when_failing(self, cancel_others: Callable[[], object]) -> None:
-        self._cancel_others = cancel_others
+        if self._cancel_others is None:  # that of the outermost `Par` cancels all within
+            self._cancel_others = cancel_others
 
     def _dismiss(self) -> None:
         self.dismissed = True
