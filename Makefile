@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FIND := for p in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done
 
-.PHONY: demo demo-kill test check coverage bench nightly clean
+.PHONY: demo demo-kill test check docs coverage bench nightly clean
 
 demo: $(BIN)/.run
 	$(BIN)/csp run examples/wordcount_pool.py
@@ -24,6 +24,9 @@ check: $(BIN)/.check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -q tests/typing
 	$(BIN)/python tests/typing/verify.py
+
+docs: $(BIN)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 coverage: $(BIN)/.test
 	$(BIN)/python -m pytest -q --cov=csp --cov-branch --cov-report=term-missing --cov-fail-under=95
@@ -53,4 +56,4 @@ $(BIN)/.%: $(BIN)/python pyproject.toml
 comma := ,
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -94,6 +94,26 @@ def test_a_public_class_or_function_shows_an_example(name: str) -> None:
     assert shows_one
 
 
+DOORS = {  # and the page of the reference that has all of its names
+    "csp": "csp.md",
+    "csp.from_thread": "from_thread.md",
+    "csp.lowlevel": "lowlevel.md",
+    "csp.patterns": "patterns.md",
+    "csp.testing": "testing.md",
+    "netchannels": "netchannels.md",
+    "netchannels.testing": "netchannels-testing.md",
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_reference_has_every_public_name(door: str) -> None:
+    page = (ROOT / "docs" / "reference" / DOORS[door]).read_text(encoding="utf-8")
+    named = re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE)
+    values = vars(importlib.import_module(door))
+    names = [n for n in values if not n.startswith("_") and not inspect.ismodule(values[n])]
+    assert sorted(named) == sorted(f"{door}.{name}" for name in names)
+
+
 # --- blocks in pages -----------------------------------------------------------------------------
 
 FENCE = re.compile(
@@ -289,7 +309,9 @@ def files(text: str) -> set[str]:
 
 def is_placeholder(name: str) -> bool:
     """A word to be replaced, what make makes, or a name with a version."""
-    return bool(re.search(r"\b[A-Z]+\b(?!\.md)|^\w+/\d+$", name)) or name.startswith(".venv/")
+    return bool(
+        re.search(r"(?<![A-Za-z])[A-Z]+(?![A-Za-z]|[\w.]*\.md)|^\w+/\d+$", name)
+    ) or name.startswith(".venv/")
 
 
 def exists(name: str, page: Path) -> bool:
@@ -317,6 +339,14 @@ def test_each_make_target_that_a_page_names_exists(page: Path) -> None:
 def test_each_file_that_a_page_names_exists(page: Path) -> None:
     named = files(page.read_text(encoding="utf-8"))
     missing = {name for name in named if not exists(name, page)}
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    links = set(re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text))
+    missing = {link for link in links if not (page.parent / link).exists()}
     assert not missing
 
 
