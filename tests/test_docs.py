@@ -29,6 +29,7 @@ PACKAGES = ("csp", "netchannels")
 SOURCES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "README.zh.md",
     ROOT / "DEVELOPING.md",
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("csp/mistakes/*.md")),
@@ -123,8 +124,12 @@ FENCE = re.compile(
 )
 TYPED_ELSEWHERE = {  # pages whose commands another test types in
     "README.md": "tests/test_readme.py",
+    "README.zh.md": "tests/test_readme.py",  # the same commands: tests/test_translation.py
     "docs/network/tutorial.md": "tests/test_tutorial.py",
 }
+
+
+SAVE = re.compile(r"(?:[Ss]ave (?:it|this one) as|保存为) `([\w./-]+)`")
 
 
 class Fence(NamedTuple):
@@ -240,8 +245,7 @@ def commands_of(block: str) -> list[str]:
 
 def saved_in(text: str) -> dict[str, str]:
     """The files that a reader is told to save, each the block that follows."""
-    found = re.finditer(r"[Ss]ave it as `([\w./-]+)`", text)
-    return {save[1]: next(fences_in(text[save.end() :])).text for save in found}
+    return {save[1]: next(fences_in(text[save.end() :])).text for save in SAVE.finditer(text)}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a Unix shell")
@@ -303,7 +307,7 @@ def files(text: str) -> set[str]:
         )
     )
     links = set(re.findall(r"\]\((?!\w+:|#)([^)#]+)", text))
-    own = {"program.py", *re.findall(r"[Ss]ave it as `([^`]+)`", text)}
+    own = {"program.py", *SAVE.findall(text)}
     return {name for name in named | links if name not in own and not is_placeholder(name)}
 
 
@@ -311,7 +315,7 @@ def is_placeholder(name: str) -> bool:
     """A word to be replaced, what make makes, or a name with a version."""
     return bool(
         re.search(r"(?<![A-Za-z])[A-Z]+(?![A-Za-z]|[\w.]*\.md)|^\w+/\d+$", name)
-    ) or name.startswith(".venv/")
+    ) or name.startswith((".venv/", "site/"))
 
 
 def exists(name: str, page: Path) -> bool:

@@ -24,6 +24,7 @@ OUTSIDE = {  # where pages stand in the project, and where in the site
     "csp/mistakes/*.md": "mistakes/",
     "examples/*.py": "examples/",
 }
+STARTS = {"README.md": "index.md", "README.zh.md": "zh/index.md"}  # these have pages of their own
 FENCES = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[([^\]]+)\]\((?!\w+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -41,8 +42,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def in_site(path: str) -> str | None:
     """The page of a file of the project, as its path in the site, or None."""
-    if path == "README.md":
-        return "index.md"
+    if path in STARTS:
+        return STARTS[path]
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     for pattern, where in OUTSIDE.items():
@@ -103,7 +104,9 @@ def sources(name: str) -> list[str]:
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Mermaid is loaded from this site, by pages that have a diagram."""
+    """Chinese pages say that they are; pages that have a diagram load Mermaid, from this site."""
+    if page.url.startswith("zh/"):
+        output = output.replace('<html lang="en"', '<html lang="zh-Hans"', 1)
     if 'class="mermaid"' not in output:
         return output
     script = get_relative_url("assets/mermaid.min.js", page.url)
