@@ -73,15 +73,11 @@ def differences(chinese: str, english: str) -> list[str]:
     """Where two programs differ other than in comments and in strings that are Chinese in one."""
     there, here = ast.parse(english), ast.parse(chinese)
     for ours, theirs in zip(ast.walk(here), ast.walk(there), strict=False):
-        both_strings = is_string(ours) and is_string(theirs)
-        if both_strings and HAN.search(ours.value):  # type: ignore[attr-defined]
-            ours.value = theirs.value  # type: ignore[attr-defined]
+        both = isinstance(ours, ast.Constant) and isinstance(theirs, ast.Constant)
+        if both and isinstance(theirs.value, str) and HAN.search(str(ours.value)):
+            ours.value = theirs.value
     lines = zip_longest(ast.unparse(here).splitlines(), ast.unparse(there).splitlines())
     return [f"{ours!r}, not {theirs!r}" for ours, theirs in lines if ours != theirs]
-
-
-def is_string(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def without_comment(line: str) -> str:
