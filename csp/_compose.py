@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ClassVar, Literal, TypeVar, cast, overload
 
 from ._alternation import Alternation
 from ._barrier import Member
+from ._cargo import find
 from ._channel import Receiver, Sender
-from ._errors import EndClosed
+from ._errors import EndClosed, explained
 from ._places import place_of_caller
 from ._process import DROPPED, RUN, Process, run_side_by_side
 
@@ -33,7 +35,7 @@ _OPERATIONS: set[types.CodeType] = {
 }
 
 
-class _Operation(Process[Any]):
+class Operation(Process[Any]):
     """A channel operation in a `Par`: it acts for the process around it."""
 
     __slots__ = ("coro",)
@@ -41,6 +43,11 @@ class _Operation(Process[Any]):
     def __init__(self, coro: types.CoroutineType[Any, Any, Any], place: str) -> None:
         super().__init__(coro.__name__, place)
         self.coro = coro
+
+    def of(self) -> Any:
+        """The end or alternation that it is an operation of; None once it has ended."""
+        frame = self.coro.cr_frame
+        return frame.f_locals["self"] if frame is not None else None
 
     async def _run(self) -> Any:
         self._state = RUN
@@ -60,29 +67,37 @@ def as_process(value: Any, place: str) -> Process[Any]:
     if isinstance(value, Process):
         return cast("Process[Any]", value)
     if getattr(value, "cr_code", None) in _OPERATIONS:
-        return _Operation(value, place)
+        return Operation(value, place)
     if isinstance(value, Coroutine):
+        for end in find(list(inspect.getcoroutinelocals(cast(Any, value)).values())):
+            end._retire()  # without a warning: it is told what is wrong
         cast("Coroutine[Any, Any, Any]", value).close()
         name = getattr(cast(Any, value), "__qualname__", "this coroutine")
-        raise TypeError(f"`{name}` is a bare coroutine: decorate it with @process")
+        problem = f"`{name}` is a bare coroutine: decorate it with @process"
+        raise explained(TypeError(problem), "not-a-process")
     if callable(value):
         name = getattr(value, "__name__", repr(value))
-        raise TypeError(f"`{name}` was not called: write `{name}(...)`")
-    raise TypeError(f"a process is wanted, not {value!r}")
+        raise explained(TypeError(f"`{name}` was not called: write `{name}(...)`"), "not-a-process")
+    problem = f"a process is wanted, not {value!r}"
+    if isinstance(value, (list, tuple)):
+        problem = f"a process is wanted, not a {type(cast(object, value)).__name__}: write `Par(*processes)`"
+    raise explained(TypeError(problem), "not-a-process")
 
 
-class _Composed(Process[Any]):
+class Composed(Process[Any]):
+    """What `Par` and `Seq` give."""
+
     __slots__ = ("parts",)
-    _kind = ""
+    kind: ClassVar[Literal["par", "seq"]]
 
     def __init__(self, *parts: Any) -> None:
         place = place_of_caller()
         self.parts: tuple[Process[Any], ...] = ()
-        super().__init__(self._kind.capitalize(), place)
+        super().__init__(self.kind.capitalize(), place)
         try:
             self.parts = tuple(as_process(value, place) for value in parts)
             for i, part in enumerate(self.parts):
-                self._adopt(part, f"{self._kind}[{i}]")
+                self._adopt(part, f"{self.kind}[{i}]")
             self._settle(whole=False)
         except (TypeError, EndClosed, RuntimeError):
             self._state = DROPPED
@@ -101,11 +116,11 @@ class _Composed(Process[Any]):
         return type(self)(*(part._copy() for part in self.parts))
 
 
-class _Par(_Composed):
+class _Par(Composed):
     """Side by side."""
 
     __slots__ = ()
-    _kind = "par"
+    kind = "par"
 
     async def _run(self) -> tuple[Any, ...]:
         self._state = RUN
@@ -113,11 +128,11 @@ class _Par(_Composed):
         return cast("tuple[Any, ...]", self._value)
 
 
-class _Seq(_Composed):
+class _Seq(Composed):
     """One after another."""
 
     __slots__ = ()
-    _kind = "seq"
+    kind = "seq"
     _sequential = True
 
     async def _run(self) -> tuple[Any, ...]:

@@ -87,7 +87,7 @@ def public(door: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "name",
-    [name for door in ("csp", "csp.patterns", *NETWORK) for name in public(door)],
+    [name for door in ("csp", "csp.patterns", "csp.view", *NETWORK) for name in public(door)],
 )
 def test_a_public_class_or_function_shows_an_example(name: str) -> None:
     door, _, last = name.rpartition(".")
@@ -101,6 +101,7 @@ DOORS = {  # and the page of the reference that has all of its names
     "csp.lowlevel": "lowlevel.md",
     "csp.patterns": "patterns.md",
     "csp.testing": "testing.md",
+    "csp.view": "view.md",
     "netchannels": "netchannels.md",
     "netchannels.testing": "netchannels-testing.md",
 }
@@ -285,8 +286,8 @@ SHELL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1], shell=True
 
 def code_in(text: str) -> str:
     """What stands in backticks, in fences and in indented blocks."""
-    fenced = re.findall(r"^```(?!python)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    fenced = [fence.text for fence in fences_in(text) if fence.kind not in ("python", "text")]
+    text = FENCE.sub("", text)
     return "\n".join(fenced + re.findall(r"^    .*", text, re.MULTILINE) + spans_in(text))
 
 

@@ -35,7 +35,8 @@ def test_an_end_that_main_neither_uses_nor_gives_away_is_told() -> None:
         await put(jobs.sender(), 1)
 
     assert told(main) == [
-        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process"
+        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process "
+        "(csp explain dropped-end)"
     ]
 
 
@@ -129,3 +130,15 @@ def test_a_deadlock_may_be_ignored() -> None:
         return "over"
 
     assert csp.run(main, deadlock="ignore") == "over"
+
+
+def test_a_coroutine_is_refused_with_what_to_write() -> None:
+    async def main() -> None: ...
+
+    with pytest.raises(TypeError, match=r"write `csp.run\(main\)`: it calls the function itself"):
+        csp.run(main())  # type: ignore[call-overload]
+
+
+def test_where_no_run_goes_on_the_way_to_start_one_is_told() -> None:
+    with pytest.raises(RuntimeError, match=r"start the program with `csp.run\(main\)`"):
+        put(Channel(int, name="jobs").sender(), 1).send(None)
