@@ -22,11 +22,12 @@ from contextvars import ContextVar
 from math import inf
 from time import perf_counter
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ._observe import Event, Kind
 from ._offer import Party
 
+Begun = Literal["awaited", "spawned", "background"]
 PARKED = 199  # what a coroutine yields when it waits, and nothing else does
 
 
@@ -278,6 +279,12 @@ class Kernel(ABC):
         after = ready >> (last + 1) << (last + 1)
         bits = after or ready
         return (bits & -bits).bit_length() - 1
+
+    def begin(self, process: Any, how: Begun) -> None:  # noqa: B027 - most have nothing to do
+        """A process that is part of no other is about to run; its ends are still where they were.
+
+        "awaited": whoever runs it waits for it; "spawned" and "background": by a `Spawn`.
+        """
 
     # --- to be said by each kernel ---------------------------------------------------------
 
