@@ -291,6 +291,12 @@ def code_in(text: str) -> str:
     return "\n".join(fenced + re.findall(r"^    .*", text, re.MULTILINE) + spans_in(text))
 
 
+def links_in(text: str) -> set[str]:
+    """The files to which a page links; code may look like a link."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", prose))
+
+
 def spans_in(text: str) -> list[str]:
     return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
 
@@ -307,7 +313,7 @@ def files(text: str) -> set[str]:
             r"(?<![\w./~$-])[\w.-]+/[\w./-]*|(?<![\w./-])[\w.-]+\.(?:py|md|toml|yaml)\b", code
         )
     )
-    links = set(re.findall(r"\]\((?!\w+:|#)([^)#]+)", text))
+    links = links_in(text)
     own = {"program.py", *SAVE.findall(text)}
     return {name for name in named | links if name not in own and not is_placeholder(name)}
 
@@ -349,8 +355,7 @@ def test_each_file_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
-    links = set(re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text))
+    links = links_in(page.read_text(encoding="utf-8"))
     missing = {link for link in links if not (page.parent / link).exists()}
     assert not missing
 
