@@ -148,7 +148,7 @@ class Source:
             self._order.append(request)
         try:
             request.data = self._encode(value)
-        except EncodeFailed as error:
+        except (EncodeFailed, csp.ChannelTypeError) as error:
             request.answer(b"", error)
         return request
 

@@ -156,8 +156,8 @@ class Pool(Generic[Q, A]):
         the work: an `async def` is cancelled, a `def` gets a second, then its program is replaced.
 
         Raises csp.RequestFailed if the function raised, ran for too long or lost its program as often as it
-        may; EncodeFailed (a TypeError) for a request that cannot travel; PoolFailed if no
-        program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block.
+        may; csp.ChannelTypeError for a request of another type, EncodeFailed for one that cannot travel
+        (both are TypeErrors, and nothing was sent); PoolFailed if no program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block.
         """
         self._check_open()
         one = One()
@@ -250,6 +250,11 @@ class Pool(Generic[Q, A]):
         data = self._codecs[0].encode(request)
         if len(data) > self._largest:
             raise EncodeFailed(too_long("request", len(data), self._largest))
+        try:
+            self._codecs[0].decode(data)
+        except DecodeFailed as error:
+            name = self._target.name.partition(":")[2]
+            raise csp.ChannelTypeError(f"`{name}` cannot be asked this: {error}") from None
         return data
 
     def _limit(self, timeout: float | None) -> float:

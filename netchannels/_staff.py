@@ -156,7 +156,7 @@ class Staff:
                         pause, vain = FIRST_PAUSE, 0
                     else:
                         vain += 1
-                    if vain >= self._restarts or member.hopeless or member.how == CANNOT_WORK:
+                    if vain >= self._restarts or member.hopeless:
                         LOG.error("%s is given up: %s", member.label, member.how)
                         return
                     LOG.warning(
@@ -227,8 +227,10 @@ class Staff:
                     task_status.started(Program.none())
             if member.overran:
                 member.how = f"it ran too long and held the interpreter ({member.how})"
-            elif member.how == UNSTOPPABLE:
+            elif member.how == UNSTOPPABLE and member.blameless:
                 member.how = "it left, as a request could not be stopped"
+            elif member.how == CANNOT_WORK and not member.joined:
+                member.hopeless = True
             member.ended.set()
 
         async with trio.open_nursery() as nursery:

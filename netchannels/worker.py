@@ -46,12 +46,13 @@ START = 60.0  # seconds in which it is let in
 def main(argv: list[str] | None = None) -> int:
     """Work until told to leave, and return the exit code."""
     options = _parser().parse_args(argv)
+    parent = _own_input()
     try:
-        orders = Orders.parse(sys.stdin.buffer.readline().decode())
+        orders = Orders.parse(_line(parent))
     except ValueError as error:
         print(f"netchannels.worker: {error}", file=sys.stderr)
         return 1
-    _watch_parent(options.connect)
+    _watch_parent(parent)
     _write_records()
     try:
         left = run(orders, options.connect, guard=_Switch())
@@ -146,22 +147,32 @@ async def _end_with_its_link(node: Node, guard: Guard) -> None:
 # --- the parent ----------------------------------------------------------------------------
 
 
-def _watch_parent(address: str) -> None:
-    """End with the parent, whatever this program does, and remove the socket that it has left."""
+def _watch_parent(orders: int) -> None:
+    """End with the parent, whatever this program does; its death is the end of what it writes."""
 
     def watch() -> None:
-        while os.read(0, 4096):
+        while os.read(orders, 4096):
             pass
-        if address.startswith("unix:"):
-            path = address.removeprefix("unix:")
-            for remove, what in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):
-                try:
-                    remove(what)
-                except OSError:  # another program was faster, or the parent itself
-                    break
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="watches the parent").start()
+
+
+def _line(file: int) -> str:
+    """The first line; nothing comes behind it while this program lives."""
+    data = b""
+    while not data.endswith(b"\n") and (more := os.read(file, 64 * 1024)):
+        data += more
+    return data.decode()
+
+
+def _own_input() -> int:
+    """Standard input for us alone: what reads it in a request finds that it has ended."""
+    orders = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return orders
 
 
 class _Switch:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -79,6 +80,41 @@ def notes(file: str) -> str:
         out.write(f"{os.getpid()}\n")
     time.sleep(1000)
     return file
+
+
+def holds(file: str) -> str:
+    """As `notes`, but it holds the interpreter."""
+    with open(file, "a", encoding="utf-8") as out:
+        out.write(f"{os.getpid()}\n")
+    re.match(r"(a+)+$", "a" * 60 + "b")
+    return file
+
+
+def starts_another(file: str) -> str:
+    """What it starts writes its number into the file, and would go on for long."""
+    code = f"import os, time; open({file!r}, 'w').write(str(os.getpid())); time.sleep(1000)"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    while not (Path(file).exists() and Path(file).read_text()):
+        time.sleep(0.01)
+    return str(child.pid)
+
+
+def reads_its_input(number: int) -> str:
+    return sys.stdin.read(number)
+
+
+def leaves(code: int) -> int:
+    os._exit(code)
+
+
+class Odd(BaseException):
+    """No Exception."""
+
+
+def raises_odd_things(number: int) -> int:
+    if number:
+        raise (Odd("odd"), KeyboardInterrupt("mine"), OSError("\udcff"))[number - 1]
+    return number
 
 
 def says(text: str) -> int:

@@ -115,9 +115,6 @@ def test_what_cannot_be_read_or_is_too_long_fails_its_request_only() -> None:
         async with pool(jobs.wrong, workers=Cores(1)) as running:
             with pytest.raises(csp.RequestFailed, match="no `int` arrived"):
                 await running.call(1)
-            asked: Any = "a text"
-            with pytest.raises(csp.RequestFailed, match="no `int` arrived"):
-                await running.call(asked)
         async with pool(jobs.big, workers=Cores(1), largest=100_000) as running:
             with pytest.raises(
                 csp.RequestFailed, match=r"reply of 200,005 bytes, 100,000 at most.*largest="
@@ -141,6 +138,41 @@ def test_what_cannot_travel_is_refused_at_the_call() -> None:
             assert [type(done.error) for done in outcomes if done.error] == [
                 netchannels.EncodeFailed
             ]
+
+    csp.run(main)
+
+
+def test_what_is_of_another_type_is_refused_before_it_is_sent() -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            asked: Any = "a text"
+            with pytest.raises(csp.ChannelTypeError, match=r"`square`.*Expected `int`, got `str`"):
+                await running.call(asked)
+            outcomes = [done async for done in running.outcomes([asked, 2])]
+            assert [type(done.error) for done in outcomes if done.error] == [csp.ChannelTypeError]
+            with pytest.raises(csp.ChannelTypeError):
+                [n async for n in running.map([1, True])]
+            assert sum(worker.failures for worker in running.statistics()) == 0
+
+    csp.run(main)
+
+
+def test_whatever_a_function_raises_fails_its_request_and_costs_no_program() -> None:
+    async def main() -> None:
+        async with pool(jobs.raises_odd_things, workers=Cores(1)) as running:
+            outcomes = [done async for done in running.outcomes(range(4))]
+            assert [str(done.error) for done in sorted(outcomes, key=lambda done: done.request)] == [
+                "None", "Odd: odd", "KeyboardInterrupt: mine", "OSError: \\udcff",
+            ]  # fmt: skip
+            assert [worker.restarts for worker in running.statistics()] == [0]
+
+    csp.run(main)
+
+
+def test_what_reads_the_standard_input_of_a_worker_finds_its_end() -> None:
+    async def main() -> None:
+        async with pool(jobs.reads_its_input, workers=Cores(1)) as running:
+            assert await running.call(1) == ""
 
     csp.run(main)
 
@@ -373,6 +405,17 @@ def test_a_pool_whose_programs_cannot_work_says_why(tmp_path: Path, monkeypatch:
                 await running.call(1)
             with pytest.raises(netchannels.PoolFailed, match="broken since"):
                 [n async for n in running.map([1])]
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3])
+def test_a_function_that_ends_its_program_by_any_code_fails_its_request_only(code: int) -> None:
+    async def main() -> None:
+        async with pool(jobs.leaves, workers=Cores(1), max_attempts=1) as running:
+            for _ in range(2):
+                with pytest.raises(csp.RequestFailed, match=f": exit code {code}$"):
+                    await running.call(code)
 
     csp.run(main)
 
