@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 import trio
 
 import csp
-from csp.lowlevel import current_kernel
+from csp.lowlevel import current_kernel, protected
 
 from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
@@ -96,6 +96,7 @@ class Pool(Generic[Q, A]):
 
     # --- its block -------------------------------------------------------------------------
 
+    @protected
     async def __aenter__(self) -> Pool[Q, A]:
         self._opened = opened(
             self._placement.open(),
@@ -118,6 +119,7 @@ class Pool(Generic[Q, A]):
         self._staff.scale(site.size)
         return self
 
+    @protected
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -125,13 +127,21 @@ class Pool(Generic[Q, A]):
         tb: TracebackType | None,
     ) -> bool | None:
         self._is_open = False
-        with trio.CancelScope(shield=True):
-            await self._staff.leave(GRACE if error is None else 0)
+        try:
+            with trio.CancelScope(shield=True):
+                await self._staff.leave(GRACE if error is None else 0)
+        except BaseException as struck:  # Ctrl-C
+            await self._close(struck)
+            raise
+        return await self._close(error)
+
+    async def _close(self, error: BaseException | None) -> bool | None:
         closed = csp.CallFailed("the pool was closed before it was served")
         for source in list(self._sources):
             source.fail(closed)
         for request in [*self._waiting.take_all(), *self._resting]:
             request.answer(b"", closed)
+        kind, tb = (type(error), error.__traceback__) if error is not None else (None, None)
         return cast("bool | None", await self._opened.__aexit__(kind, error, tb))
 
     def _orders(self, name: str) -> Orders:

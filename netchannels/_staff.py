@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import trio
@@ -21,6 +22,7 @@ from csp.lowlevel import take_over
 
 from ._batches import Answers
 from ._batches import Batches as BatchCalls
+from ._errors import NameRefused
 from ._members import Batches, InHand, Member, Share, WorkerStatus
 from ._node import Node
 from ._status import PeerLeft, PeerLost
@@ -193,7 +195,8 @@ class Staff:
                 over()
         finally:
             calls.close()
-            self._node.unshare(name)
+            with suppress(NameRefused):  # Ctrl-C has closed the node already
+                self._node.unshare(name)
             del self.members[name]
             slot.member = None
             self._policy.lost(member)

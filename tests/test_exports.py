@@ -33,7 +33,7 @@ DOORS = {
         Item Party Standing Watch Rendezvous Given Giver Taker Settling
         take_over travelling home_of same_channel Latch
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
-        on_event copies_elsewhere
+        on_event copies_elsewhere protected
     """,
     "csp.patterns": """
         emit counter ticker collect fold sink printer

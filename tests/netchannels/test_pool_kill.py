@@ -271,6 +271,26 @@ def test_a_parent_that_is_ended_leaves_no_orphan(number: signal.Signals, tmp_pat
     gone(started, within=30)
 
 
+def test_ctrl_c_while_a_pool_closes_ends_it_all_the_same() -> None:
+    programs: list[int] = []
+
+    async def main() -> None:
+        async with pool(jobs.slowly, workers=Cores(1)) as running:
+            await running.call(0)
+            programs.extend(pids(running))
+            leave = running._staff.leave
+
+            async def struck(seconds: float) -> None:
+                signal.raise_signal(signal.SIGINT)
+                await leave(seconds)
+
+            running._staff.leave = struck
+
+    with pytest.raises(KeyboardInterrupt):
+        csp.run(main)
+    gone(programs, within=30)
+
+
 @pytest.mark.skipif(not CAN_HAVE_SOCKETS, reason="there is no cleaner")
 def test_workers_that_hold_the_interpreter_end_soon_after_a_killed_parent(tmp_path: Path) -> None:
     file = tmp_path / "holds"
