@@ -263,8 +263,8 @@ class Pool(Generic[Q, A]):
         try:
             self._codecs[0].decode(data)
         except DecodeFailed as error:
-            name = self._target.name.partition(":")[2]
-            raise csp.ChannelTypeError(f"`{name}` cannot be asked this: {error}") from None
+            name, wanted = self._target.name.partition(":")[2], self._codecs[0].described
+            raise csp.ChannelTypeError(f"`{name}` takes `{wanted}`: {error.__cause__}") from None
         return data
 
     def _limit(self, timeout: float | None) -> float:
@@ -272,7 +272,7 @@ class Pool(Generic[Q, A]):
         timeout = self._timeout if timeout is None else timeout
         if not timeout > 0:
             raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
-        return 0.0 if timeout == math.inf else timeout
+        return 0.0 if timeout == math.inf else float(timeout)
 
     def _source(
         self, requests: Any, ordered: bool, timeout: float | None, priority: float
@@ -538,7 +538,8 @@ def pool(
     labelled, and what they log is logged here.  A worker that is killed loses and doubles nothing: each
     request has one outcome, though it may have run more than once.
 
-    Raises TypeError for a function that the programs could not import, or with several parameters;
+    Raises TypeError for a function that the programs could not import, or with several parameters,
+    and for `workers` that are no placement;
     TypeRefused (a TypeError) for types that cannot travel; ValueError for numbers out of range.
 
     >>> import shutil
@@ -548,6 +549,8 @@ def pool(
         ...
     TypeError: a lambda has no name by which another program could import it: write it with `def` at the top of a file
     """
+    if not isinstance(cast(object, workers), Placement):
+        raise TypeError(f"workers is a placement, like Cores(4), not {workers!r}")
     if not isinstance(cast(object, restarts), int) or restarts < 1:
         raise ValueError(f"restarts is 1 or more, not {restarts!r}")
     if not 0 < largest <= LARGEST:

@@ -254,7 +254,8 @@ class Staff:
             async for event in events:
                 member = self.members.get(event.peer)
                 if member is not None and isinstance(event, (PeerLost, PeerLeft)):
-                    member.blameless = member.blameless or isinstance(event, PeerLeft)
+                    in_order = isinstance(event, PeerLeft) and not event.why
+                    member.blameless = member.blameless or in_order
                     member.lost.set()
 
     # --- its work --------------------------------------------------------------------------

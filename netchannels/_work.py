@@ -103,7 +103,7 @@ class Work:
 
     async def _announce(self, run: _Run) -> None:
         """From now on this program may be silent; the answers before are written as well."""
-        await self._busy(max(SILENT, run.timeout) + RENEWED)
+        await self._busy(run.timeout + LATE if run.timeout else SILENT + RENEWED)
 
     def _expect_for_long(self) -> None:
         self._guard.expect(SILENT + 2 * RENEWED)

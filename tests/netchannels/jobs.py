@@ -117,6 +117,10 @@ def raises_odd_things(number: int) -> int:
     return number
 
 
+async def interrupted(number: int) -> int:
+    raise KeyboardInterrupt
+
+
 def says(text: str) -> int:
     print(text)
     print(text, file=sys.stderr)

@@ -230,6 +230,36 @@ def test_what_the_source_raises_is_raised_behind_the_replies_to_those_before() -
     csp.run(main)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_so_is_what_is_no_exception(error: type[BaseException]) -> None:
+    def source() -> Iterator[int]:
+        yield 3
+        raise error
+
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            with pytest.raises(error):
+                [number async for number in running.map(source())]
+            assert await running.call(2) == 4
+
+    csp.run(main)
+
+
+def test_what_cannot_be_iterated_after_all_says_so_each_time() -> None:
+    class Broken:
+        def __iter__(self) -> Iterator[int]:
+            raise LookupError("no beginning")
+
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            replies = running.map(Broken())
+            for _ in range(2):
+                with pytest.raises(LookupError, match="no beginning"):
+                    await replies.__anext__()
+
+    csp.run(main)
+
+
 def test_those_with_a_higher_priority_go_first() -> None:
     order: list[int] = []
 
@@ -409,6 +439,15 @@ def test_a_pool_whose_programs_cannot_work_says_why(tmp_path: Path, monkeypatch:
     csp.run(main)
 
 
+def test_a_request_with_which_every_program_fails_counts_its_attempts() -> None:
+    async def main() -> None:
+        async with pool(jobs.interrupted, workers=Cores(1), max_attempts=2) as running:
+            with trio.fail_after(60), pytest.raises(csp.RequestFailed, match="tried 2 times"):
+                await running.call(1)
+
+    csp.run(main)
+
+
 @pytest.mark.parametrize("code", [1, 2, 3])
 def test_a_function_that_ends_its_program_by_any_code_fails_its_request_only(code: int) -> None:
     async def main() -> None:
@@ -467,6 +506,12 @@ def test_a_pool_is_used_inside_of_its_block() -> None:
 def test_numbers_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pool(jobs.square, workers=Cores(1), **options)
+
+
+def test_workers_are_a_placement() -> None:
+    for wrong in (2, None, Cores):
+        with pytest.raises(TypeError, match=r"a placement, like Cores\(4\)"):
+            pool(jobs.square, workers=wrong)  # type: ignore[call-overload, unused-ignore]
 
 
 def test_functions_that_others_cannot_call_are_refused() -> None:
