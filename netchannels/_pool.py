@@ -467,7 +467,7 @@ class Pool(Generic[Q, A]):
         """The last program has ended, and no other one will be started."""
         said = "".join(f"\n    {line}" for line in member.said)
         self._failed = PoolFailed(
-            f"no worker of the pool is left; the last one, {member.label}: {member.how or 'lost'}{said}"
+            f"no worker of the pool is left; the last one, {member.label}: {member.how or 'it left'}{said}"
         )
         for source in list(self._sources):
             source.fail(self._failed)

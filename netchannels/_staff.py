@@ -159,7 +159,7 @@ class Staff:
                     else:
                         vain += 1
                     if vain >= self._restarts or member.hopeless:
-                        LOG.error("%s is given up: %s", member.label, member.how)
+                        LOG.error("%s is given up: %s", member.label, member.how or "it left")
                         return
                     LOG.warning(
                         "%s: starting another one", member.happened(member.how or "it left")
@@ -232,6 +232,8 @@ class Staff:
                 member.how = f"it ran too long and held the interpreter ({member.how})"
             elif member.how == UNSTOPPABLE and member.blameless:
                 member.how = "it left, as a request could not be stopped"
+            elif member.late:
+                member.how = f"it was not free for work within {START:g} s of its start"
             elif member.how == CANNOT_WORK and not member.joined:
                 member.hopeless = True
             member.ended.set()
@@ -297,7 +299,7 @@ class Staff:
                         self._policy.answered(member, work, outcome.reply)
                     member.wake()
             if waiting.cancelled_caught:
-                member.blameless = True
+                member.blameless, member.late = True, not member.joined
                 member.kill()
         finally:
             batches.over = True

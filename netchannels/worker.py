@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ import csp
 
 from ._batches import AROUND, Batches
 from ._codec import codec
-from ._errors import NetworkError, TypeRefused
+from ._errors import NetworkError, TypeRefused, in_words
 from ._node import Node
 from ._serve import connect
 from ._status import PeerLost
@@ -57,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         left = run(orders, options.connect, guard=_Switch())
     except (NetworkError, csp.LinkLost) as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__, limit=-3)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return CANNOT_WORK if isinstance(error, TypeRefused) else 1
     if not left:  # a thread that cannot be stopped would keep the program
@@ -75,10 +78,10 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
     sys.path[:] = orders.path or sys.path
     try:
         function = Target(orders.target, orders.file).load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without a guard may call sys.exit
         raise TypeRefused(
             f"`{orders.target}` cannot be imported on {socket.gethostname()} by {sys.executable}: "
-            f"{error}; install it there, or bring its file there under the same path"
+            f"{in_words(error)[0]}; install it there, or bring its file there under the same path"
         ) from error
     return csp.run(_work, orders, address, function, guard or Unguarded())
 
@@ -181,9 +184,12 @@ class _Switch:
     It writes where all threads are to standard error, and ends the program.
     """
 
+    def __init__(self) -> None:
+        self._error = os.dup(2)  # whatever becomes of sys.stderr
+
     def expect(self, seconds: float, /) -> None:
         """Strike unless told again within so many seconds."""
-        faulthandler.dump_traceback_later(seconds, exit=True)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self._error)
 
     def end(self) -> None:
         """End the program now."""

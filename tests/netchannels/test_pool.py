@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import trio
 
 import csp
 import netchannels
-from netchannels import Cores, pool
+from netchannels import Cores, _staff, pool
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jobs
@@ -421,16 +423,22 @@ def test_programs_join_and_leave_while_it_runs() -> None:
     csp.run(main)
 
 
-def test_a_pool_whose_programs_cannot_work_says_why(tmp_path: Path, monkeypatch: Any) -> None:
-    file = tmp_path / "broken_elsewhere.py"
+def broken(directory: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> Any:
+    """A module with a function `work`, of which only `source` is left since."""
+    file = directory / "broken_elsewhere.py"
     file.write_text("def work(n: int) -> int:\n    return n\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import broken_elsewhere  # type: ignore[import-not-found, unused-ignore]
+    monkeypatch.syspath_prepend(str(directory))
+    monkeypatch.delitem(sys.modules, file.stem, raising=False)
+    module = importlib.import_module(file.stem)
+    file.write_text(source, encoding="utf-8")
+    return module
 
-    file.write_text("raise RuntimeError('broken since')\n", encoding="utf-8")
+
+def test_a_pool_whose_programs_cannot_work_says_why(tmp_path: Path, monkeypatch: Any) -> None:
+    module = broken(tmp_path, monkeypatch, "raise RuntimeError('broken since')\n")
 
     async def main() -> None:
-        async with pool(broken_elsewhere.work, workers=Cores(2)) as running:
+        async with pool(module.work, workers=Cores(2)) as running:
             with pytest.raises(netchannels.PoolFailed, match="broken since"):
                 await running.call(1)
             with pytest.raises(netchannels.PoolFailed, match="broken since"):
@@ -444,6 +452,12 @@ def test_a_request_with_which_every_program_fails_counts_its_attempts() -> None:
         async with pool(jobs.interrupted, workers=Cores(1), max_attempts=2) as running:
             with trio.fail_after(60), pytest.raises(csp.RequestFailed, match="tried 2 times"):
                 await running.call(1)
+        async with pool(jobs.square, workers=Cores(1), max_attempts=2) as running:
+            running._limit = lambda timeout: True  # type: ignore[method-assign] # nobody can read it
+            with trio.fail_after(60), pytest.raises(csp.RequestFailed, match="tried 2 times"):
+                await running.call(1)
+            del running._limit
+            assert await running.call(2, timeout=Fraction(5)) == 4  # type: ignore[arg-type]
 
     csp.run(main)
 
@@ -455,6 +469,50 @@ def test_a_function_that_ends_its_program_by_any_code_fails_its_request_only(cod
             for _ in range(2):
                 with pytest.raises(csp.RequestFailed, match=f": exit code {code}$"):
                     await running.call(code)
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("sys.exit(4)", r"broken_elsewhere.py\", line 1(.|\n)*SystemExit: 4"),
+        ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+        ("os._exit(0)", "worker 1: it left$"),
+    ],
+)
+def test_so_does_one_whose_module_ends_the_program(
+    tmp_path: Path, monkeypatch: Any, source: str, message: str
+) -> None:
+    module = broken(tmp_path, monkeypatch, f"import os, sys; {source}\n")
+
+    async def main() -> None:
+        async with pool(module.work, workers=Cores(1), restarts=1) as running:
+            with pytest.raises(netchannels.PoolFailed, match=message):
+                await running.call(1)
+
+    csp.run(main)
+
+
+def test_a_program_that_is_not_free_in_time_is_told_to_be_late(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(_staff, "START", 0.5)
+    module = broken(tmp_path, monkeypatch, "import time; time.sleep(1000)\n")
+
+    async def main() -> None:
+        async with pool(module.work, workers=Cores(1), restarts=1) as running:
+            with pytest.raises(netchannels.PoolFailed, match=r"not free for work within 0\.5 s"):
+                await running.call(1)
+
+    csp.run(main)
+
+
+def test_a_program_without_standard_output_works_on() -> None:
+    async def main() -> None:
+        async with pool(jobs.closes_its_output, workers=Cores(1), timeout=20) as running:
+            assert [n async for n in running.map(range(3))] == [0, 1, 2]
+            assert [worker.restarts for worker in running.statistics()] == [0]
 
     csp.run(main)
 
