@@ -22,7 +22,7 @@ from csp.lowlevel import current_kernel, protected
 
 from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
-from ._batches import AROUND, MUCH, Answers, Failure, too_long
+from ._batches import AROUND, MUCH, Answers, Failure, encoded, too_long
 from ._codec import Codec, DecodeFailed, EncodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
 from ._rate import Rate
@@ -257,14 +257,9 @@ class Pool(Generic[Q, A]):
             raise RuntimeError("a pool is used inside of its `async with` block")
 
     def _encoded(self, request: Any) -> bytes:
-        data = self._codecs[0].encode(request)
+        data = encoded(request, self._codecs[0], self._target.name.partition(":")[2])
         if len(data) > self._largest:
             raise EncodeFailed(too_long("request", len(data), self._largest))
-        try:
-            self._codecs[0].decode(data)
-        except DecodeFailed as error:
-            name, wanted = self._target.name.partition(":")[2], self._codecs[0].described
-            raise csp.ChannelTypeError(f"`{name}` takes `{wanted}`: {error.__cause__}") from None
         return data
 
     def _limit(self, timeout: float | None) -> float:

@@ -163,6 +163,10 @@ def total(word: str, numbers: list[int]) -> int:
     return sum(numbers)
 
 
+def wrong_total(word: str, numbers: list[int]) -> int:
+    return word  # type: ignore[return-value]
+
+
 def how_many(word: str, numbers: list[int]) -> list[int]:
     return numbers
 
@@ -182,6 +186,14 @@ async def squares(jobs: csp.Receiver[int], results: csp.Sender[Point], dies_on: 
         await results.send(Point(number, number * number))
         done += 1
     return done
+
+
+@csp.process
+async def leaves_early(jobs: csp.Receiver[int], results: csp.Sender[Point]) -> None:
+    async for number in jobs:
+        if number == 50:
+            os._exit(0)
+        await results.send(Point(number, number))
 
 
 @csp.process

@@ -196,7 +196,13 @@ def test_what_holds_the_interpreter_beyond_its_time_is_ended_and_says_where_it_w
     assert "worker 1:   File" in capsys.readouterr().err
 
 
-def test_a_program_of_a_placed_process_that_is_killed_is_an_error_that_names_it() -> None:
+@pytest.mark.parametrize(
+    ("process", "options", "how"),
+    [(jobs.squares, {"dies_on": 50}, "killed by SIGKILL"), (jobs.leaves_early, {}, "it left")],
+)
+def test_a_program_of_a_placed_process_that_ends_too_early_is_an_error_that_names_it(
+    process: Any, options: dict[str, int], how: str
+) -> None:
     async def main() -> None:
         numbers = csp.Channel(int, name="numbers")
         points = csp.Channel(jobs.Point, name="points")
@@ -212,14 +218,14 @@ def test_a_program_of_a_placed_process_that_is_killed_is_an_error_that_names_it(
 
         await csp.Par(
             produce(numbers.sender()),
-            Cores(2) * jobs.squares(numbers.receiver(), points.sender(), dies_on=50),
+            Cores(2) * process(numbers.receiver(), points.sender(), **options),
             collect(points.receiver()),
         )
 
     with pytest.raises(ExceptionGroup) as caught:
         csp.run(main)
     assert caught.group_contains(
-        ProgramLost, match=r"squares [12] \(pid \d+\).*SIGKILL", depth=None
+        ProgramLost, match=rf"{process.__name__} [12] \(pid \d+\).*{how}", depth=None
     )
 
 
