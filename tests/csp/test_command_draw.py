@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from csp.cli import main
+from csp.cli._command_draw import printable
 
 Draw = Callable[..., tuple[int, str, str]]
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -100,6 +101,18 @@ def test_a_file_that_cannot_be_written_is_told(draw: Draw) -> None:
     code, _, err = draw("drawn.py:network", "--output", "no/x.txt")
     assert code == 2
     assert err == "csp: cannot write no/x.txt: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("utf-8", "└ é\n  ├ 源"),
+        ("cp1252", "` é\n  | ?"),
+        ("ascii", "` ?\n  | ?"),
+    ],
+)
+def test_a_terminal_gets_only_letters_that_it_has(encoding: str, expected: str) -> None:
+    assert printable("└ é\n  ├ 源", encoding) == expected
 
 
 def test_what_cannot_be_drawn_is_told_in_one_line(draw: Draw) -> None:
