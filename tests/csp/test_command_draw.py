@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 import xml.etree.ElementTree as ET
@@ -167,7 +168,8 @@ PICTURES = sorted((EXAMPLES.parent / "docs" / "assets" / "pictures").glob("*.svg
 @pytest.mark.parametrize("file", PICTURES, ids=[file.stem for file in PICTURES])
 def test_a_picture_in_the_docs_is_what_is_drawn_today(draw: Draw, file: Path) -> None:
     drawn = draw(str(EXAMPLES / f"{file.stem}.py"), "--format", "svg")[1]
-    assert drawn == file.read_text(encoding="utf-8")
+    line = re.compile(r" \(up to [^)]*\)")  # moves with every word in the example
+    assert line.sub("", drawn) == line.sub("", file.read_text(encoding="utf-8"))
 
 
 def test_the_mermaid_diagram_in_the_docs_is_what_is_drawn_today(draw: Draw) -> None:
