@@ -294,7 +294,8 @@ class Kernel(ABC):
     def begin(self, process: Any, how: Begun) -> None:  # noqa: B027 - most have nothing to do
         """A process that is part of no other is about to run; its ends are still where they were.
 
-        "awaited": whoever runs it waits for it; "spawned" and "background": by a `Spawn`.
+        "spawned" and "background": by a `Spawn`.  "awaited": composed of others, and whoever runs it
+        waits; of a called `@process` that is awaited by itself `run_process` tells.
         """
 
     # --- to be said by each kernel ---------------------------------------------------------

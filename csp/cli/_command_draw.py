@@ -19,6 +19,8 @@ EXAMPLES = """\
   csp draw examples/sieve.py --format svg --output sieve.svg
 """
 
+PLAIN = str.maketrans("└├│", "`||")
+
 FORMATS: dict[str, Callable[[Picture], str]] = {
     "text": as_text,
     "mermaid": as_mermaid,
@@ -33,6 +35,19 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="write the picture there")
 
 
+def printable(text: str, encoding: str) -> str:
+    """`text` with other letters for those that a terminal of this encoding does not have.
+
+    >>> printable("├ source", "cp1252")
+    '| source'
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    return text
+
+
 def draw(options: argparse.Namespace) -> str | None:
     """The picture, or None if it was written to a file."""
     with redirect_stdout(sys.stderr), program_name(options.target):  # stdout is the picture's
@@ -44,7 +59,7 @@ def draw(options: argparse.Namespace) -> str | None:
             raise UsageError(str(error)) from None
     drawn = FORMATS[options.format](picture)
     if options.output is None:
-        return drawn
+        return printable(drawn, sys.stdout.encoding)
     try:
         Path(options.output).write_text(f"{drawn}\n", encoding="utf-8", newline="\n")
     except OSError as error:

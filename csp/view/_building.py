@@ -177,11 +177,12 @@ class _Builder:
             return self.node(seen, times, background)
         itself = (self.node(seen, times, False),) if seen.ends or seen.channels else ()
         inside = self.parts([description_of(part) for part in seen.parts], times, merge=True)
-        return Box("process", seen.name.lstrip("_"), (*itself, *inside), background)
+        return Box("process", seen.name, (*itself, *inside), background)
 
     def node(self, seen: Description, times: int, background: bool) -> Node:
         kind: Kind = "operation" if seen.kind == "operation" else "process"
-        node = Node(self.next_id(), seen.name.lstrip("_"), kind, times, background)
+        name = seen.name.lstrip("_") if kind == "operation" else seen.name  # `_receive` is internal
+        node = Node(self.next_id(), name, kind, times, background)
         self.hold(node, self.wiring(seen), times)
         return node
 

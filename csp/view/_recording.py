@@ -147,17 +147,13 @@ class Recorder(Kernel):
     # --- the vocabulary --------------------------------------------------------------------
 
     def begin(self, process: Any, how: str) -> None:
-        if not self.at:
-            return  # main itself
         begun = Begun(process, description_of(process), how == "background")
         self.at[-1].parts.append(begun)
         self.begun.append(process)
-        if how == "awaited" and begun.description.kind != "process":
+        if how == "awaited":
             self.stop()
 
     async def run_process(self, holder: Holder, coro: Coroutine[Any, Any, Any]) -> Any:
-        if self.at:
-            self.at[-1].parts.pop()  # it was about to begin: it is stepped instead
         stepped = Stepped(holder.name, holder)
         if self.at:
             self.at[-1].parts.append(stepped)

@@ -113,10 +113,10 @@ def test_a_process_given_a_channel_and_a_process_is_a_box_with_itself_and_that()
 
 def test_operations_in_a_par_are_drawn_with_their_ends() -> None:
     a, phase = Channel(int, name="a"), Barrier(name="phase")
-    with a.sender() as tx, phase.member() as member:
-        picture = drawn(Par(tx.send(1), member.sync(), drain(a.receiver())))
-    assert [node.kind for node in picture.nodes().values()] == 2 * ["operation"] + ["process"]
-    assert ends(picture) == {"a": (["send"], ["drain"]), "phase": (["sync"], [])}
+    with a.sender() as tx, a.receiver() as rx, phase.member() as member:
+        picture = drawn(Par(tx.send(1), member.sync(), rx.receive()))
+    assert [node.kind for node in picture.nodes().values()] == 3 * ["operation"]
+    assert ends(picture) == {"a": (["send"], ["receive"]), "phase": (["sync"], [])}
 
 
 def test_an_end_that_a_process_is_given_twice_is_one_line() -> None:
