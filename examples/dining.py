@@ -1,21 +1,21 @@
 """Dining philosophers: five forks, five philosophers, each needs two forks.
 
 csp run examples/dining.py                            deadlocks, and you are told who waits for whom
-csp run examples/dining.py --arg cure=footman         a footman seats four at a time
+csp run examples/dining.py --arg cure=butler          a butler seats four at a time (cure=yes does, too)
 csp run examples/dining.py --arg cure=left-handed     one of them takes the other fork first
 
     fork 0 <--left-- philosopher 0 --right--> fork 4
     fork 1 <--left-- philosopher 1 --right--> fork 0      and so on, round the table
 
 What it teaches: a ring of processes, each of which has one thing and waits for the next, waits for ever; and
-two ways to break the ring.  A footman leaves one seat empty, so somebody always gets both forks: one process
+two ways to break the ring.  A butler leaves one seat empty, so somebody always gets both forks: one process
 more, which all have to ask.  A left-handed philosopher takes his forks in the other order: he never
 holds the one that his neighbour waits for while he waits himself, and nobody has to be asked.
 
-Without a cure the footman is there too, but seats all five.
+Without a cure the butler is there too, but seats all five.
 
 Source: E. W. Dijkstra, Hierarchical Ordering of Sequential Processes (1971); C. A. R. Hoare, Communicating
-Sequential Processes (1985), 2.5, has the footman (by C. S. Scholten).
+Sequential Processes (1985), 2.5, has the butler, a footman (by C. S. Scholten).
 """
 
 import trio
@@ -45,17 +45,17 @@ async def philosopher(
 
 
 @process
-async def footman(seats: int, enter: Receiver[str], leave: Receiver[str]) -> None:
+async def butler(seats: int, enter: Receiver[str], leave: Receiver[str]) -> None:
     seated = 0
     free = enter.when(lambda: seated < seats)
     async for side, _ in Alternation(free, leave):
         seated += 1 if side is enter else -1
 
 
-CURES = ("none", "footman", "left-handed")
+CURES = ("no", "yes", "butler", "left-handed")
 
 
-async def main(cure: str = "none", meals: int = 3) -> int:
+async def main(cure: str = "no", meals: int = 3) -> int:
     """How many meals were eaten."""
     if cure not in CURES:
         raise ValueError(f"cure is one of {', '.join(CURES)}, not {cure}")
@@ -81,6 +81,8 @@ async def main(cure: str = "none", meals: int = 3) -> int:
                 for i, (first, second) in enumerate(in_order)
             )
         ),
-        footman(people - 1 if cure == "footman" else people, enter.receiver(), leave.receiver()),
+        butler(
+            people - 1 if cure in ("yes", "butler") else people, enter.receiver(), leave.receiver()
+        ),
     )
     return sum(values[1])

@@ -6,6 +6,7 @@ The pages are the files of `csp/mistakes/`; the first line of each is its title.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from importlib import resources
 
@@ -46,9 +47,16 @@ def names() -> list[str]:
 
 
 def page(name: str) -> str:
-    """Its text as Markdown, without the comments that say how its programs are tested."""
-    lines = (PAGES / f"{name}.md").read_text(encoding="utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("<!--"))
+    """Its text as Markdown, without the comments that say how its programs are tested.
+
+    A link to another page becomes the command that shows it.
+    """
+    text = re.sub(
+        r"\[([\w-]+)\]\(\1\.md\)",
+        r"`csp explain \1`",
+        (PAGES / f"{name}.md").read_text(encoding="utf-8"),
+    )
+    return "\n".join(line for line in text.splitlines() if not line.startswith("<!--"))
 
 
 def listed() -> str:

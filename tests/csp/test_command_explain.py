@@ -115,6 +115,7 @@ def test_piped_it_gives_the_page_as_it_stands(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert out.startswith("# A process that was called, but never run\n\n```python\n")
     assert "<!--" not in out
+    assert "\nNext: `csp explain forgotten-await`, the same with" in out
 
 
 def test_on_a_terminal_it_renders_the_page(
