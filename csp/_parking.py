@@ -54,6 +54,7 @@ from ._errors import explained
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
 from ._observe import Kind
 from ._offer import TAKE, Party, Standing
+from ._places import place
 
 
 def _private_names() -> tuple[Any, Any, Any]:
@@ -535,12 +536,12 @@ def _line_in(holder: Holder, coro: Any) -> str:
 
 def _line_of(coro: Any) -> str:
     """file.py:line of the innermost frame of user code in a parked coroutine."""
-    place = ""
+    found = ""
     for frame, line in _frames(coro):
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package not in ("csp", "trio", "contextlib"):
-            place = f"{os.path.basename(frame.f_code.co_filename)}:{line}"
-    return place
+            found = place(frame.f_code.co_filename, line)
+    return found
 
 
 def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
@@ -589,6 +590,11 @@ def trio_kernel() -> TrioKernel:
     return kernel
 
 
+def forget_run() -> None:
+    """Let the run of this thread go when it is over, with all that its frames hold."""
+    _of_thread.known = None
+
+
 def _kernel_of_run() -> TrioKernel:
     try:
         return _of_run.get()
@@ -597,7 +603,10 @@ def _kernel_of_run() -> TrioKernel:
         _of_run.set(kernel)
         return kernel
     except RuntimeError:
-        problem = "no run is going on here: start the program with `csp.run(main)`"
+        problem = (
+            "no run is going on here: start the program with `csp.run(main)`, in a notebook too; a "
+            "bare `await` in a cell, like asyncio's, runs no processes"
+        )
         raise explained(RuntimeError(problem), "other-loop") from None
 
 

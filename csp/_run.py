@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
@@ -14,7 +13,8 @@ from ._deadlock import Judge
 from ._errors import Deadlock, explained
 from ._function import retire_all
 from ._kernel import HOLDER, Holder
-from ._parking import CAN_LEND, TrioKernel, await_unprotected, protected, trio_kernel
+from ._parking import CAN_LEND, TrioKernel, await_unprotected, forget_run, protected, trio_kernel
+from ._places import place
 from ._process import Process
 
 R = TypeVar("R")
@@ -102,6 +102,8 @@ def run(
             if _is_only(group, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             raise
+        finally:
+            forget_run()
         if found:
             raise found[0]
         return result
@@ -129,7 +131,7 @@ def _name(main: Any) -> str:
 
 def _place(main: Any) -> str:
     code = getattr(main, "__code__", None)
-    return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else ""
+    return place(code.co_filename, code.co_firstlineno) if code else ""
 
 
 @protected

@@ -328,7 +328,10 @@ def is_placeholder(name: str) -> bool:
 def exists(name: str, page: Path) -> bool:
     wanted = [name, f"{name}.py"]
     if "/" not in name:
-        wanted += [f"{package}/{name}" for package in PACKAGES]
+        # messages name a file without its folder
+        wanted += [
+            f"{folder}/{name}" for folder in (*PACKAGES, "examples", "docs/course/exercises")
+        ]
     return any((base / each).exists() for base in (ROOT, page.parent) for each in wanted)
 
 
