@@ -29,7 +29,7 @@ import csp
 
 from ._batches import AROUND, Batches
 from ._codec import codec
-from ._errors import NetworkError, TypeRefused
+from ._errors import NetworkError, TypeRefused, in_words
 from ._node import Node
 from ._serve import connect
 from ._status import PeerLost
@@ -75,9 +75,14 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
     try:
         function = Target(orders.target, orders.file).load()
     except Exception as error:
+        missing = isinstance(error, ImportError)
         raise TypeRefused(
             f"`{orders.target}` cannot be imported on {socket.gethostname()} by {sys.executable}: "
-            f"{error}; install it there, or bring its file there under the same path"
+            + (
+                f"{error}; install it there, or bring its file there under the same path"
+                if missing
+                else in_words(error)[0]
+            )
         ) from error
     return csp.run(_work, orders, address, function, guard or Unguarded())
 

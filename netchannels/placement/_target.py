@@ -13,6 +13,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import Any, cast
@@ -20,6 +21,10 @@ from typing import Any, cast
 from .._errors import TypeRefused
 
 HOW = "write it with `def` at the top of a file"
+
+# what this program imports now to work for another one: if that started programs in its turn, each
+# of them would import it again, and start more
+_LOADING: ContextVar[str] = ContextVar("loading", default="")
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Target:
     @classmethod
     def of(cls, function: Callable[..., Any], /) -> Target:
         """Raises TypeError, with the way out, for what no other program can import: a lambda, a
-        nested function, a method of an object, and what was typed in at a prompt.
+        nested function, a method of an object, and what was typed in at a prompt; RuntimeError
+        in a file that another program only imports.
 
         >>> try:
         ...     Target.of(lambda x: x)
@@ -47,6 +53,11 @@ class Target:
         ...     print(str(error).partition(":")[0])
         a lambda has no name by which another program could import it
         """
+        if loading := _LOADING.get():
+            raise RuntimeError(
+                f"`{loading}` starts programs when it is only imported, as each of them does: "
+                f'write what starts them below `if __name__ == "__main__":`'
+            )
         if not callable(function):
             raise TypeError(f"a function is wanted, not {function!r}")
         module = getattr(function, "__module__", None)
@@ -72,7 +83,11 @@ class Target:
     def load(self) -> Callable[..., Any]:
         """Import it, in the other program.  Raises ImportError, and what the module raises."""
         name, _, qualname = self.name.partition(":")
-        module = self._script(name) if self.file else importlib.import_module(name)
+        token = _LOADING.set(name)
+        try:
+            module = self._script(name) if self.file else importlib.import_module(name)
+        finally:
+            _LOADING.reset(token)
         found = _look_up(module, qualname)
         if found is None:
             raise ImportError(f"{name} ({module.__file__}) has no `{qualname}`")

@@ -148,3 +148,19 @@ def test_async_functions_and_processes_are_async() -> None:
     assert is_async(jobs.through_a_channel)
     assert not is_async(jobs.square)
     assert issubclass(TypeRefused, TypeError)
+
+
+def test_a_file_that_starts_programs_when_it_is_imported_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "unguarded.py"
+    file.write_text(
+        "from netchannels.placement._target import Target\n"
+        "def half(number: int) -> int: ...\n"
+        "Target.of(half)\n"  # as a pool does
+    )
+    try:
+        with pytest.raises(RuntimeError, match="`unguarded` starts programs when.*__main__"):
+            Target("unguarded:half", str(file)).load()
+        assert Target.of(jobs.square).load() is jobs.square
+    finally:
+        sys.modules.pop("unguarded", None)
+        sys.path.remove(str(tmp_path))
