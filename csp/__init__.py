@@ -6,7 +6,7 @@ Reading order, which is the order of imports.  Above the line nothing knows a sc
     ------------------------------------------------------------------------------
     _parking  _latch  _core  _end  _cargo  _guards  _lease  _call  _outcomes  _channel
     _barrier  _broadcast  _tentative  _bridge  _slots  _alternation  _process  _function  _compose
-    _elsewhere  _spawn  _deadlock  _run  _watch  from_thread
+    _elsewhere  _description  _spawn  _deadlock  _run  _watch  from_thread
 
 DEVELOPING.md says what each of them is about.
 """

@@ -64,6 +64,7 @@ class BarrierCore(Joint):
         watches = self._chosen_watches(members)
         if len(members) + len(watches) < needed:
             return False
+        self.passed += 1
         for party in line:
             self.unlink(party)
             party.outcome = COMMITTED
@@ -134,7 +135,7 @@ class Member(End, abc.Guard["Member", None]):
             if me.outcome is not COMMITTED:
                 raise EndClosed(self._why_closed())
         if kernel.hook is not None:
-            kernel.tell("committed", core.path())
+            kernel.tell("committed", core.path(), number=core.passed)
 
     def _leave(self, story: str) -> None:
         """Another handle stands for it, or nobody: the others may be all that wait."""

@@ -83,7 +83,7 @@ class Hub(Joint):
         if state is None and not self.takes():
             return False
         if state is None:
-            self._spread(me.value, woken)
+            self._spread(me, woken)
         me.outcome = state or COMMITTED
         return True
 
@@ -99,10 +99,11 @@ class Hub(Joint):
         if sent is None:
             return self.deliver(woken, arriving, me)
         sender, value = sent
-        sender.outcome = COMMITTED
+        sender.outcome, sender.value = COMMITTED, value
         woken.append(sender)
-        self._spread(value, woken, arriving)
+        self._spread(sender, woken, arriving)
         if arriving is not None and me is not None:
+            arriving.passed = self.passed - 1
             arriving._hand_over(Item(value), None, me)
         return True
 
@@ -113,11 +114,14 @@ class Hub(Joint):
         waiting += [watch for watch in watches if watch.waits(me)]
         return sorted(waiting, key=lambda at: at.ticket if isinstance(at, Party) else ticket_of(at))
 
-    def _spread(self, value: Any, woken: Woken, but: Port | None = None) -> None:
+    def _spread(self, sender: Party, woken: Woken, but: Port | None = None) -> None:
+        self.passed += 1
+        sender.number, sender.met = self.passed, False
         for port in self.ports:
             if port is not but:
                 party = Party()
-                party.mode, party.value = OFFER, value
+                party.mode, party.value = OFFER, sender.value
+                port.passed = self.passed - 1
                 port.send(party, woken)
 
     def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:

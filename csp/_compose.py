@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ClassVar, Literal, TypeVar, cast, overload
 
 from ._alternation import Alternation
 from ._barrier import Member
@@ -33,7 +33,7 @@ _OPERATIONS: set[types.CodeType] = {
 }
 
 
-class _Operation(Process[Any]):
+class Operation(Process[Any]):
     """A channel operation in a `Par`: it acts for the process around it."""
 
     __slots__ = ("coro",)
@@ -41,6 +41,11 @@ class _Operation(Process[Any]):
     def __init__(self, coro: types.CoroutineType[Any, Any, Any], place: str) -> None:
         super().__init__(coro.__name__, place)
         self.coro = coro
+
+    def of(self) -> Any:
+        """The end or alternation that it is an operation of; None once it has ended."""
+        frame = self.coro.cr_frame
+        return frame.f_locals["self"] if frame is not None else None
 
     async def _run(self) -> Any:
         self._state = RUN
@@ -60,7 +65,7 @@ def as_process(value: Any, place: str) -> Process[Any]:
     if isinstance(value, Process):
         return cast("Process[Any]", value)
     if getattr(value, "cr_code", None) in _OPERATIONS:
-        return _Operation(value, place)
+        return Operation(value, place)
     if isinstance(value, Coroutine):
         cast("Coroutine[Any, Any, Any]", value).close()
         name = getattr(cast(Any, value), "__qualname__", "this coroutine")
@@ -71,18 +76,20 @@ def as_process(value: Any, place: str) -> Process[Any]:
     raise TypeError(f"a process is wanted, not {value!r}")
 
 
-class _Composed(Process[Any]):
+class Composed(Process[Any]):
+    """What `Par` and `Seq` give."""
+
     __slots__ = ("parts",)
-    _kind = ""
+    kind: ClassVar[Literal["par", "seq"]]
 
     def __init__(self, *parts: Any) -> None:
         place = place_of_caller()
         self.parts: tuple[Process[Any], ...] = ()
-        super().__init__(self._kind.capitalize(), place)
+        super().__init__(self.kind.capitalize(), place)
         try:
             self.parts = tuple(as_process(value, place) for value in parts)
             for i, part in enumerate(self.parts):
-                self._adopt(part, f"{self._kind}[{i}]")
+                self._adopt(part, f"{self.kind}[{i}]")
             self._settle(whole=False)
         except (TypeError, EndClosed, RuntimeError):
             self._state = DROPPED
@@ -101,11 +108,11 @@ class _Composed(Process[Any]):
         return type(self)(*(part._copy() for part in self.parts))
 
 
-class _Par(_Composed):
+class _Par(Composed):
     """Side by side."""
 
     __slots__ = ()
-    _kind = "par"
+    kind = "par"
 
     async def _run(self) -> tuple[Any, ...]:
         self._state = RUN
@@ -113,11 +120,11 @@ class _Par(_Composed):
         return cast("tuple[Any, ...]", self._value)
 
 
-class _Seq(_Composed):
+class _Seq(Composed):
     """One after another."""
 
     __slots__ = ()
-    _kind = "seq"
+    kind = "seq"
     _sequential = True
 
     async def _run(self) -> tuple[Any, ...]:

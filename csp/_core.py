@@ -38,7 +38,8 @@ class Core(Rendezvous):
 
     __slots__ = (
         "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
-        "home", "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "home", "kind", "known_path", "lost", "maker", "max_attempts", "name", "number", "replies", "reply_check",
+        "request_check",
         "roomy", "shared", "tell_home", "wanted", "work",
     )  # fmt: skip
 
@@ -87,6 +88,8 @@ class Core(Rendezvous):
         self.lost: str = ""  # why the node with the other ends is gone
         # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
         self.wanted: Callable[[bool], object] | None = None
+        self.known_path: str = ""  # once it was asked for
+        self.replies: int = 0  # of a channel of calls, for observers
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.count(name)
@@ -106,9 +109,11 @@ class Core(Rendezvous):
 
     def path(self) -> str:
         """Its name behind that of its maker: `main.jobs`."""
-        if self.maker is None:
-            return self.name
-        return f"{self.maker.path()}.{self.name}" + (f"#{self.number}" if self.number > 1 else "")
+        if not self.known_path:
+            maker = "" if self.maker is None else f"{self.maker.path()}."
+            twin = f"#{self.number}" if self.maker is not None and self.number > 1 else ""
+            self.known_path = f"{maker}{self.name}{twin}"
+        return self.known_path
 
     def refuse(self, value: object) -> None:
         """Raise ChannelTypeError if `value` is not of the element type."""
@@ -211,6 +216,7 @@ class Joint(Core):
     """A core whose offers many decide together: whoever selects looks at its guards each time."""
 
     __slots__ = ()
+    pairs = False
 
     def __init__(self, kind: Any, name: str, **options: Any) -> None:
         super().__init__(kind, name, **options)

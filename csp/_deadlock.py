@@ -176,7 +176,13 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
-    return {} if idle else stuck
+    return {} if idle else dict(sorted(stuck.items(), key=_order))
+
+
+def _order(item: tuple[Holder, Any]) -> tuple[Any, ...]:
+    """The outermost first, then by name: the same program has the same report."""
+    holder = item[0]
+    return (holder.parent is not None, holder.name, holder.place, holder.label)
 
 
 def _may_meet(party: Party | None, free: set[Holder], owners: _Owners) -> bool:
@@ -443,10 +449,11 @@ def _where(holder: Holder, wait: _Wait) -> str:
 def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
     """Who waits for whom in a ring, or the way to whoever waits for nobody."""
     at: Holder | None = next(iter(waits))
+    rank = {holder: i for i, holder in enumerate(waits)}
     path: dict[Holder, int] = {}
     while at is not None and at not in path:
         path[at] = len(path)
         helpers = [h for w in waits[at] for h in w.helpers if h in waits and h is not at]
-        helpers.sort(key=lambda h: any(w.needs_all for w in waits[h]))
+        helpers.sort(key=lambda h: (any(w.needs_all for w in waits[h]), rank[h]))
         at = helpers[0] if helpers else None
     return list(path)[path[at] :] if at is not None else list(path)

@@ -22,7 +22,7 @@ Check = Callable[[Callable[..., Any], Callable[..., Any]], object]
 Run = Callable[[int, inspect.BoundArguments], Awaitable[Any]]
 
 
-class _CopiesElsewhere(Copies):
+class CopiesElsewhere(Copies):
     """`around()` is entered before the copies run, and left when all have ended."""
 
     __slots__ = ("around",)
@@ -78,4 +78,4 @@ def copies_elsewhere(
 
     called._of = copy.copy(called._of)
     called._of.function = body
-    return cast("Process[list[T]]", _CopiesElsewhere(n, called, place_of_caller(), around))
+    return cast("Process[list[T]]", CopiesElsewhere(n, called, place_of_caller(), around))

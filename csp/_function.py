@@ -22,7 +22,7 @@ from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
 from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
-from ._process import DROPPED, RUN, Process
+from ._process import DROPPED, NEW, RUN, Process
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +57,8 @@ class Called(Process[R_co]):
             raise
 
     def _when_failing(self, cancel_others: Callable[[], object]) -> None:
-        self._cancel_others = cancel_others
+        if self._cancel_others is None:  # that of the outermost `Par` cancels all within
+            self._cancel_others = cancel_others
 
     def _dismiss(self) -> None:
         self.dismissed = True
@@ -97,6 +98,12 @@ class Called(Process[R_co]):
                 f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
                 f"twice: `.clone()` it for one of them"
             )
+
+    def _drop(self) -> None:
+        if self._state == NEW:
+            for part in self._inner:
+                part._drop()
+        super()._drop()
 
     def _copy(self) -> Process[R_co]:
         args, kwargs = map_ends((self._args, self._kwargs), _another, (End, Process))

@@ -31,6 +31,7 @@ import math
 import os
 import threading
 import types
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
@@ -50,6 +51,7 @@ from trio.lowlevel import (
 )
 
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
+from ._observe import Kind
 from ._offer import TAKE, Party, Standing
 
 
@@ -387,6 +389,8 @@ class TrioKernel(Kernel):
                 steps += 1
                 self.credit = OPERATIONS
                 self.current = driver.holder
+                if self.hook is not None:
+                    self.tell_resumed(driver.holder)
                 task = context["task"] = driver.task
                 try:
                     message = task.context.run(driver.send, None)
@@ -403,10 +407,14 @@ class TrioKernel(Kernel):
                         else:
                             driver.lent = True
                     elif type(message) is _WAIT:
+                        if self.hook is not None:
+                            self.tell_away(driver)
                         driver.foreign = True
                         driver.task._abort_func = message.abort_func
                         driver.task._attempt_delivery_of_any_pending_cancel()
                     else:
+                        if self.hook is not None:
+                            self.tell_away(driver)
                         self.give_to_trio(driver, Value(("trap", message)))
         finally:
             self.budget -= steps
@@ -414,6 +422,30 @@ class TrioKernel(Kernel):
             self.current = None
             context["task"] = host.task
         return False
+
+    # --- for observers ---------------------------------------------------------------------
+
+    def tell_away(self, driver: Driver) -> None:
+        """A process waits in trio; told before anybody else is stepped."""
+        nurseries = driver.task.child_nurseries
+        joins = nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
+        self._tell_turn("parked", driver.holder, "children" if joins else "trio")
+
+    def tell_resumed(self, holder: Holder) -> None:
+        """A process is about to be stepped; nothing is told if that is its first step."""
+        if holder.parked:
+            self._tell_turn("resumed", holder)
+
+    def _tell_turn(self, kind: Kind, holder: Holder, detail: str = "") -> None:
+        """No process runs that could get the error of an observer."""
+        try:
+            self.tell(kind, detail=detail, of=holder)
+        except Exception as error:
+            warnings.warn(
+                f"an observer raised {error!r} when it was told that `{holder.name}` {kind}",
+                RuntimeWarning,
+                stacklevel=1,
+            )
 
     # --- for who looks for deadlocks -------------------------------------------------------
 
@@ -609,6 +641,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         while True:
             kernel.current = driver.holder if task.coro is outer else None
             kernel.credit = OPERATIONS
+            if kernel.hook is not None:
+                kernel.tell_resumed(driver.holder)
             driver.settled = False
             try:
                 message = driver.coro.throw(thrown.pop()) if thrown else send(argument)
@@ -631,6 +665,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 kernel.spill(driver)
                 message = _CHECKPOINT if driver.settled else None
             else:
+                if kernel.hook is not None:
+                    kernel.tell_away(driver)
                 kernel.spill(None)
             while message is None:  # parked
                 outcome = yield _WAIT(driver)

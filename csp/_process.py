@@ -182,6 +182,7 @@ class Process(Coroutine[Any, Any, R_co]):
         """Run as the root of its composition."""
         self._begin_use()
         self._settle(whole=True)
+        current_kernel().begin(self, "awaited")
         return cast(R_co, await self._run())
 
     def __await__(self) -> Generator[Any, Any, R_co]:

@@ -129,6 +129,9 @@ def _place(main: Any) -> str:
 async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
     token = HOLDER.set(holder)
     holder.body = what
+    kernel = holder.kernel
+    if kernel.hook is not None:
+        kernel.tell("started", detail=holder.place, of=holder)
     try:
         result = await await_unprotected(what)
     except BaseException as error:
@@ -138,6 +141,8 @@ async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
         retire_all(holder, None)
         return result
     finally:
+        if kernel.hook is not None:
+            kernel.tell("ended", of=holder)
         HOLDER.reset(token)
 
 

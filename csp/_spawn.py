@@ -91,7 +91,7 @@ class Running(Awaitable[R_co], Generic[R_co]):
             if checkpoint:
                 await kernel.after()
         else:
-            await self._latch.wait(kernel)
+            await self._latch.wait(kernel, f"the end of {self.name}")
         return self.result()
 
 
@@ -160,6 +160,7 @@ class Spawn:
         part = p if isinstance(given, Process) else as_process(given, place_of_caller())
         part._begin_use()
         part._settle(whole=True)
+        current_kernel().begin(part, "background" if background else "spawned")
         part._state, part._label = RUN, f"spawn[{self._started}]"
         self._started += 1
         running: Running[R] = Running(part)

@@ -86,7 +86,7 @@ def public(door: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "name",
-    [name for door in ("csp", "csp.patterns", *NETWORK) for name in public(door)],
+    [name for door in ("csp", "csp.patterns", "csp.view", *NETWORK) for name in public(door)],
 )
 def test_a_public_class_or_function_shows_an_example(name: str) -> None:
     door, _, last = name.rpartition(".")
@@ -100,6 +100,7 @@ DOORS = {  # and the page of the reference that has all of its names
     "csp.lowlevel": "lowlevel.md",
     "csp.patterns": "patterns.md",
     "csp.testing": "testing.md",
+    "csp.view": "view.md",
     "netchannels": "netchannels.md",
     "netchannels.testing": "netchannels-testing.md",
 }

@@ -1,6 +1,6 @@
-"""The command `csp`: run a process network from a file, and trace it.
+"""The command `csp`: run a process network from a file, trace it, draw it.
 
-    _report  _target  _arguments  _command_run
+    _report  _target  _arguments  _command_run  _command_draw  _command_trace
 
 Exit codes: 0 it ran; 1 the program failed; 2 the command line is wrong; 130 Ctrl-C.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import csp
 
-from . import _command_run
+from . import _command_draw, _command_run, _command_trace
 from ._report import failed, show_warning
 from ._target import UsageError
 
@@ -48,6 +48,25 @@ COMMANDS = (
         _command_run.EXAMPLES,
         _command_run.describe,
         _command_run.run,
+    ),
+    Command(
+        "draw",
+        "draw the process network of a Python file",
+        "Draw the process network that a function of a Python file describes, without running it. "
+        "A function that returns a Process is called; the body of an async or @process function "
+        "runs up to its first wait or Par, and what it has started is drawn.",
+        _command_draw.EXAMPLES,
+        _command_draw.describe,
+        _command_draw.draw,
+    ),
+    Command(
+        "trace",
+        "show what happened in a run, from its trace",
+        "Show what happened in a run, from the file that `csp run --trace FILE` has written: a "
+        "sequence chart, or one of the others.",
+        _command_trace.EXAMPLES,
+        _command_trace.describe,
+        _command_trace.run,
     ),
 )
 

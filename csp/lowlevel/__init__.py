@@ -3,9 +3,15 @@
 A kernel of your own derives from `Kernel` and says how to park and wake; `install(kernel)` makes
 it the one of this thread.
 
+`description_of` and `channel_of` say what a process that has not started is made of.
+
 `copies_elsewhere` makes processes of which the bodies run elsewhere.  `Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
 """
 
+from .._description import ChannelDescription as ChannelDescription
+from .._description import Description as Description
+from .._description import channel_of as channel_of
+from .._description import description_of as description_of
 from .._elsewhere import copies_elsewhere as copies_elsewhere
 from .._kernel import PARK as PARK
 from .._kernel import PARKED as PARKED

@@ -843,6 +843,27 @@ def test_who_is_only_held_up_is_listed_and_not_part_of_the_cycle() -> None:
     assert first.count("` waits") == len(set(re.findall(r"`([^`]+)` waits", first)))
 
 
+def test_the_same_program_has_the_same_report() -> None:
+    async def main() -> None:
+        count = 40
+        channels = ints(*(f"c{i:02}" for i in range(count)))
+        await Par(
+            *(
+                pass_on(channels[i].receiver(), channels[(i + 1) % count].sender()).named(
+                    f"p{i:02}"
+                )
+                for i in reversed(range(count))
+            )
+        )
+
+    with pytest.raises(csp.Deadlock) as caught:
+        run_fast(main)
+    first, outermost, *lines = str(caught.value).splitlines()
+    assert first.startswith("`p00` waits")
+    assert outermost.startswith("  `main` waits")
+    assert lines == sorted(lines)
+
+
 # --- when it looks -----------------------------------------------------------------------------
 
 

@@ -124,6 +124,39 @@ def test_a_failure_reaches_the_other_side_as_abandoned_with_its_cause(run: Any) 
     assert any("in process `fails` (test_process.py:" in note for note in cause.__notes__)
 
 
+def test_a_failure_within_a_nested_par_cancels_those_around_it_at_once(run: Any) -> None:
+    @process
+    async def fails() -> None:
+        raise ValueError("broken")
+
+    @process
+    async def slow_to_leave(gone: csp.Flag) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.move_on_after(60, shield=True):
+                await csp.Alternation(csp.Wait(gone)).select()
+                left.append("the one inside")
+
+    @process
+    async def neighbour(gone: csp.Flag) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            left.append("the one outside")
+            gone.set()
+
+    left: list[str] = []
+
+    async def main() -> None:
+        gone = csp.Flag()
+        with pytest.raises(ExceptionGroup):
+            await Par(Par(fails(), slow_to_leave(gone)), neighbour(gone))
+
+    run(main)
+    assert left == ["the one outside", "the one inside"]
+
+
 def test_a_process_that_promises_a_value_does_not_end_quietly(run: Any) -> None:
     @process
     async def promises(feed: Receiver[int]) -> int:
