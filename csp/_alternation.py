@@ -19,7 +19,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from . import abc
 from ._cargo import map_ends
-from ._errors import ChannelEnded
+from ._errors import ChannelEnded, explained
 from ._guards import Choice, OnChannel
 from ._kernel import Kernel
 from ._observe import shown
@@ -246,7 +246,8 @@ class Alternation(Generic[E_co, V_co]):
                 if choice is not None:
                     return choice
         if not selector.dropped:
-            raise RuntimeError(f"no guard is enabled: all conditions are false ({self._said()})")
+            problem = f"no guard is enabled: all conditions are false ({self._said()})"
+            raise explained(RuntimeError(problem), "false-conditions")
         if loop:
             return None
         raise nothing_left(selector)

@@ -29,7 +29,7 @@ from ._cargo import find
 from ._channel import Receiver, Sender, Typed, as_buffer
 from ._core import Core, Joint
 from ._end import Statistics
-from ._errors import ChannelTypeError, EndClosed
+from ._errors import ChannelTypeError, EndClosed, explained
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, OFFER, RECEIVE, SEND, Item, Party, Selector, Watch
 from ._places import place_of_caller
@@ -68,10 +68,11 @@ class Hub(Joint):
         """Raise ChannelTypeError for what is not of the element type, and for ends."""
         super().refuse(value)
         if find(value):
-            raise ChannelTypeError(
+            problem = (
                 f"broadcast `{self.name}` carries no ends, as an end has one owner: send it over a "
                 f"channel"
             )
+            raise explained(ChannelTypeError(problem), "wrong-type")
 
     def ready(self, side: int, me: Party | None = None) -> bool:
         """True if a send would be settled at once."""
@@ -316,6 +317,7 @@ class Broadcast(Generic[T]):
         return BroadcastReceiver(Port(self._core, buffer), HOLDER.get())
 
     def _over(self, what: str) -> EndClosed:
-        return EndClosed(
+        problem = (
             f"all {what}s of broadcast `{self.name}` have retired; it never reopens: make a new one"
         )
+        return explained(EndClosed(problem), "closed-end")

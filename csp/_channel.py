@@ -38,7 +38,7 @@ from ._call import Accepted, Call, Ticket
 from ._cargo import pack, unpack
 from ._core import Core
 from ._end import End
-from ._errors import EndClosed, EndOfChannel
+from ._errors import EndClosed, EndOfChannel, explained
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease, Settling
 from ._observe import shown
@@ -587,6 +587,16 @@ class Channel(Generic[T]):
         failed._core.kind = Failed[self._core.kind]  # type: ignore[name-defined]
         return cast("Channel[Failed[T]]", failed)
 
+    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
+
+        def __getattr__(self, name: str) -> Any:
+            error = AttributeError(f"a channel has no `{name}`", name=name, obj=self)
+            for what, kind in (("sender", Sender), ("receiver", Receiver)):
+                if not name.startswith("_") and hasattr(kind, name):
+                    text = f"{error}: make an end of it, `{self.name}.{what}()`"
+                    raise explained(AttributeError(text), "not-an-end")
+            raise error
+
     def sender(self) -> Sender[T]:
         """Make a sending end, owned by the caller.
 
@@ -603,11 +613,15 @@ class Channel(Generic[T]):
 
     def _end(self, kind: Any, side: int) -> Any:
         if self._core.gone[side]:
-            raise EndClosed(
+            problem = (
                 f"all {kind._what}s of channel `{self.name}` have retired; it never reopens: "
                 f"make a new channel"
             )
+            raise explained(EndClosed(problem), "closed-end")
         return kind(self._core, HOLDER.get())
+
+
+Sender._other, Receiver._other = Receiver, Sender
 
 
 def _said(value: Any) -> str:

@@ -23,6 +23,7 @@ from ._errors import (
     LinkLost,
     NoReceivers,
     Poisoned,
+    explained,
 )
 from ._kernel import Holder
 from ._offer import POISONED, RECEIVE, SEND, Item, Party, Watch
@@ -119,7 +120,8 @@ class Core(Rendezvous):
         """Raise ChannelTypeError if `value` is not of the element type."""
         if self.check is not None and not self.check(value):
             carries = "calls: use `call`" if self.answers else _types.describe(self.kind)
-            raise ChannelTypeError(f"channel `{self.name}` carries {carries}, {_but(value)}")
+            problem = f"channel `{self.name}` carries {carries}, {_but(value)}"
+            raise explained(ChannelTypeError(problem), "wrong-type")
 
     def refuse_plain(self) -> None:
         """Raise TypeError on a channel of calls, whose values are no user's."""
@@ -141,7 +143,8 @@ class Core(Rendezvous):
 
     def _refuse_part(self, what: str, index: int, value: object) -> NoReturn:
         wanted = _types.describe(get_args(self.kind)[index])
-        raise ChannelTypeError(f"the {what} of channel `{self.name}` are {wanted}, {_but(value)}")
+        problem = f"the {what} of channel `{self.name}` are {wanted}, {_but(value)}"
+        raise explained(ChannelTypeError(problem), "wrong-type")
 
     def discard(self, value: Any) -> None:
         """The channel has dropped `value`: a call fails, ends in it retire as it is collected."""
@@ -200,10 +203,8 @@ class Core(Rendezvous):
         elif causes:
             other = "senders" if side == RECEIVE else "receivers"
             listed = "; ".join(f"{type(c).__name__}: {c}" for c in causes)
-            error = Abandoned(
-                f"the {other} of channel `{self.name}` are gone, and not all in order: {listed}",
-                causes,
-            )
+            text = f"the {other} of channel `{self.name}` are gone, and not all in order: {listed}"
+            error = explained(Abandoned(text, causes), "abandoned")
         elif side == RECEIVE:
             error = EndOfChannel(f"all senders of channel `{self.name}` have retired")
         else:

@@ -50,9 +50,11 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
+from ._errors import explained
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
 from ._observe import Kind
 from ._offer import TAKE, Party, Standing
+from ._places import place
 
 
 def _private_names() -> tuple[Any, Any, Any]:
@@ -474,7 +476,7 @@ class TrioKernel(Kernel):
             driver = holder.driver
             if driver is not None and driver.task is task and task.coro is driver.outer:
                 party = driver if driver.lent else None
-                place = partial(_line_of, driver.coro)
+                place = partial(_line_in, holder, driver.coro)
             else:
                 party = self.parked.get(task)
                 place = partial(_line_of, task.coro)
@@ -527,14 +529,19 @@ def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
     return False
 
 
+def _line_in(holder: Holder, coro: Any) -> str:
+    """The line at which a process waits; what it awaits does not show in who awaits it inline."""
+    return _line_of(holder.body) or _line_of(coro)
+
+
 def _line_of(coro: Any) -> str:
     """file.py:line of the innermost frame of user code in a parked coroutine."""
-    place = ""
+    found = ""
     for frame, line in _frames(coro):
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package not in ("csp", "trio", "contextlib"):
-            place = f"{os.path.basename(frame.f_code.co_filename)}:{line}"
-    return place
+            found = place(frame.f_code.co_filename, line)
+    return found
 
 
 def _frames(coro: Any) -> list[tuple[types.FrameType, int]]:
@@ -583,6 +590,11 @@ def trio_kernel() -> TrioKernel:
     return kernel
 
 
+def forget_run() -> None:
+    """Let the run of this thread go when it is over, with all that its frames hold."""
+    _of_thread.known = None
+
+
 def _kernel_of_run() -> TrioKernel:
     try:
         return _of_run.get()
@@ -590,6 +602,12 @@ def _kernel_of_run() -> TrioKernel:
         kernel = TrioKernel()
         _of_run.set(kernel)
         return kernel
+    except RuntimeError:
+        problem = (
+            "no run is going on here: start the program with `csp.run(main)`, in a notebook too; a "
+            "bare `await` in a cell, like asyncio's, runs no processes"
+        )
+        raise explained(RuntimeError(problem), "other-loop") from None
 
 
 def install(kernel: Kernel | None) -> None:

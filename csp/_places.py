@@ -12,7 +12,7 @@ def place_of_caller() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__")):
         frame = frame.f_back  # trio: a nursery that calls a process
-    return _place(frame.f_code.co_filename, frame.f_lineno)
+    return place(frame.f_code.co_filename, frame.f_lineno)
 
 
 @functools.lru_cache(1000)
@@ -20,9 +20,23 @@ def _is_inside(module: object) -> bool:
     return str(module).partition(".")[0] in ("csp", "trio")
 
 
+def place(path: str, line: int) -> str:
+    """`file.py:12`; in a cell of a notebook `In[3]:12`, as it stands beside the cell."""
+    return _place(_cell(path) or path, line)
+
+
 @functools.lru_cache(1000)  # a loop that starts processes names one place many times
 def _place(path: str, line: int) -> str:
     return f"{os.path.basename(path)}:{line}"
+
+
+def _cell(path: str) -> str | None:
+    """The number of the cell; its code is kept under the name of a file that nobody has seen."""
+    if "IPython" not in sys.modules:
+        return None
+    shell = sys.modules["IPython"].get_ipython()
+    named = shell and shell.compile.format_code_name(path)
+    return named[1] if named else None
 
 
 def say_where_they_are_found(names: dict[str, object], door: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import inspect
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 import trio
 
 from ._deadlock import Judge
-from ._errors import Deadlock
+from ._errors import Deadlock, explained
 from ._function import retire_all
 from ._kernel import HOLDER, Holder
-from ._parking import CAN_LEND, TrioKernel, await_unprotected, protected, trio_kernel
+from ._parking import CAN_LEND, TrioKernel, await_unprotected, forget_run, protected, trio_kernel
+from ._places import place
 from ._process import Process
 
 R = TypeVar("R")
@@ -60,7 +61,11 @@ def run(
     42
     """
     if not isinstance(main, Process) and not callable(main):
-        raise TypeError(f"csp.run wants a process or an async function, not {main!r}")
+        problem = f"csp.run wants a process or an async function, not {main!r}"
+        if inspect.iscoroutine(main):
+            main.close()
+            problem = f"write `csp.run({main.__name__})`: it calls the function itself"
+        raise explained(TypeError(problem), "not-a-process")
 
     if deadlock not in ("raise", "warn", "ignore"):
         raise ValueError(f'deadlock is "raise", "warn" or "ignore", not {deadlock!r}')
@@ -74,7 +79,8 @@ def run(
 
         def report(error: Deadlock) -> None:
             if deadlock == "warn":
-                warnings.warn(str(error), RuntimeWarning, stacklevel=1)
+                told = "\n".join([str(error), *error.__notes__])
+                warnings.warn(told, RuntimeWarning, stacklevel=1)
             else:
                 found.append(error)
                 scope.cancel()
@@ -96,6 +102,8 @@ def run(
             if _is_only(group, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             raise
+        finally:
+            forget_run()
         if found:
             raise found[0]
         return result
@@ -107,7 +115,8 @@ async def _main(kernel: TrioKernel, main: Any, args: tuple[Any, ...]) -> Any:
         what._be_outermost()
         return await what
     if not hasattr(what, "__await__"):
-        raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")
+        problem = f"csp.run wants an async function; {main!r} returned {what!r}"
+        raise explained(TypeError(problem), "not-a-process")
     holder = Holder(kernel, _name(main), _place(main))
     return await kernel.run_process(holder, _live(holder, what))
 
@@ -122,7 +131,7 @@ def _name(main: Any) -> str:
 
 def _place(main: Any) -> str:
     code = getattr(main, "__code__", None)
-    return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else ""
+    return place(code.co_filename, code.co_firstlineno) if code else ""
 
 
 @protected

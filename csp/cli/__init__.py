@@ -1,6 +1,6 @@
-"""The command `csp`: run a process network from a file, trace it, draw it.
+"""The command `csp`: run a process network from a file, trace it, draw it, explain what went wrong.
 
-    _report  _target  _arguments  _command_run  _command_draw  _command_trace
+    _report  _target  _arguments  _command_run  _command_draw  _command_trace  _command_explain
 
 Exit codes: 0 it ran; 1 the program failed; 2 the command line is wrong; 130 Ctrl-C.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import csp
 
-from . import _command_draw, _command_run, _command_trace
+from . import _command_draw, _command_explain, _command_run, _command_trace
 from ._report import failed, show_warning
 from ._target import UsageError
 
@@ -67,6 +67,14 @@ COMMANDS = (
         _command_trace.EXAMPLES,
         _command_trace.describe,
         _command_trace.run,
+    ),
+    Command(
+        "explain",
+        "show the page about a mistake",
+        "Show the page that a message names, or list all pages.",
+        _command_explain.EXAMPLES,
+        _command_explain.describe,
+        _command_explain.explain,
     ),
 )
 

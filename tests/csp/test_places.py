@@ -5,6 +5,8 @@ from __future__ import annotations
 import _thread
 import inspect
 import queue
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +31,25 @@ def in_module(module: str, source: str, **names: Any) -> Any:
 
 
 CALLING = "def f():\n    return call()"
+
+
+def test_in_a_notebook_a_place_is_the_number_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def format_code_name(path: str) -> tuple[str, str] | None:
+        return ("Cell", "In[3]") if path == "/some/where/there.py" else None
+
+    shell = SimpleNamespace(compile=SimpleNamespace(format_code_name=format_code_name))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert in_module("__main__", CALLING, call=place_of_caller)() == "In[3]:2"
+    assert place_of_caller() == here()  # a module that a cell imports
+    shell.compile.format_code_name = lambda path: ("Cell", "In[4]")  # run again
+    assert in_module("__main__", CALLING, call=place_of_caller)() == "In[4]:2"
+
+
+def test_where_ipython_is_imported_and_not_running_a_place_is_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    assert place_of_caller() == here()
 
 
 def test_a_place_is_the_file_without_its_folder_and_the_line() -> None:

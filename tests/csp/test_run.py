@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +37,8 @@ def test_an_end_that_main_neither_uses_nor_gives_away_is_told() -> None:
         await put(jobs.sender(), 1)
 
     assert told(main) == [
-        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process"
+        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process "
+        "(csp explain dropped-end)"
     ]
 
 
@@ -129,3 +132,59 @@ def test_a_deadlock_may_be_ignored() -> None:
         return "over"
 
     assert csp.run(main, deadlock="ignore") == "over"
+
+
+def test_a_coroutine_is_refused_with_what_to_write() -> None:
+    async def main() -> None: ...
+
+    with pytest.raises(TypeError, match=r"write `csp.run\(main\)`: it calls the function itself"):
+        csp.run(main())  # type: ignore[call-overload]
+
+
+def test_where_no_run_goes_on_the_way_to_start_one_is_told() -> None:
+    with pytest.raises(RuntimeError, match=r"start the program with `csp.run\(main\)`"):
+        put(Channel(int, name="jobs").sender(), 1).send(None)
+
+
+def test_under_asyncio_one_is_told_to_start_with_csp_run() -> None:
+    @process
+    async def nothing() -> None:
+        pass
+
+    async def main() -> None:
+        await nothing()
+
+    with pytest.raises(RuntimeError, match=r"start the program with `csp\.run\(main\)`"):
+        asyncio.run(main())
+
+
+def test_csp_run_works_where_a_loop_of_asyncio_runs_as_in_a_notebook() -> None:
+    @process
+    async def answer() -> int:
+        return 42
+
+    async def cell() -> int:
+        return csp.run(answer)
+
+    assert asyncio.run(cell()) == 42
+
+
+def test_what_a_failed_process_has_not_awaited_is_told_when_the_run_is_over() -> None:
+    """Its frame goes with the run, also if no other run follows."""
+
+    @process
+    async def forgetful(inp: Receiver[int]) -> int:
+        number: Any = inp.receive()
+        return int(number + 1)
+
+    async def main() -> None:
+        numbers = Channel(int, name="numbers")
+        with numbers.sender():
+            await forgetful(numbers.receiver())
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(TypeError):
+            csp.run(main)
+        gc.collect()
+    assert "coroutine 'Receiver.receive' was never awaited" in [str(w.message) for w in caught]
