@@ -53,7 +53,7 @@ def test_every_frame_state_and_fate_is_on_the_page() -> None:
     "said",
     [
         f"A header of {HEADER.size} bytes",
-        f"at most\n   {_hello.LARGEST_HELLO} bytes",
+        f"at most\n    {_hello.LARGEST_HELLO} bytes",
         f"{HANDSHAKE:g} seconds and {SIZE_LIMIT} bytes in each direction",
         f"never above {_hello.LONGEST_LOST // 1000} s",
         f"longer than {CHUNK // 1024} KiB is cut",

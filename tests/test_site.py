@@ -138,6 +138,13 @@ def test_the_styles_load_nothing_from_another_host(site: Path) -> None:
         assert not re.findall(r"url\(\s*[\"']?(?:https?:)?//", style.read_text(encoding="utf-8"))
 
 
+def test_no_list_is_left_as_text(site: Path) -> None:
+    """Markdown here wants an empty line before a list, and what belongs to an item indented by four."""
+    for page in pages(site):
+        text = re.sub(r"<pre.*?</pre>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.findall(r"^(?:<p>)?(?:[*-]|\d+\.) .*", text, re.MULTILINE), page.name
+
+
 @in_a_browser
 def test_pages_ask_no_other_host_and_complain_of_nothing(
     site: Path, address: str, browser: Browser

@@ -63,7 +63,8 @@ def page_of(path: Path) -> str:
     if path.suffix == ".md":
         return text
     first = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0]
-    return f"# {path.stem}\n\n{first}\n\n```python\n{text}```\n"
+    quiet = "---\nsearch: {boost: 0.5}\n---\n"  # pages that explain a word come first
+    return f"{quiet}# {path.stem}\n\n{first}\n\n```python\n{text}```\n"
 
 
 def written_out(entry: Any, files: Files) -> Any:
