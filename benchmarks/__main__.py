@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from . import commstime, disturbed, network, observer, parked, pools, selection
+from . import commstime, disturbed, network, observer, parked, pools, selection, tracing
 from .measure import FULL, NORMAL, SMOKE, Effort
 from .report import Group, machine, write
 
@@ -19,6 +19,7 @@ GROUPS: dict[str, Callable[[Effort, Callable[[str], object]], Group]] = {
     "selection": selection.measure,
     "parked": parked.measure,
     "observer": observer.measure,
+    "tracing": tracing.measure,
     "network": network.measure,
     "disturbed": disturbed.measure,
     "pools": pools.measure,
@@ -27,7 +28,7 @@ RESULTS = Path(__file__).parent / "results.json"
 
 ABOUT = """\
 csp and its peers side by side: CommsTime, selection, parked processes, what observing costs when
-nobody observes, channels between programs, what strangers cost them, and pools of workers.  Rounds
+nobody observes and what tracing costs, channels between programs, what strangers cost them, and pools of workers.  Rounds
 of all candidates are interleaved and the best of each counts.  A figure that misses its goal is
 told and changes nothing else: the exit status is 0.
 

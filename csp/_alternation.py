@@ -19,13 +19,16 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from . import abc
 from ._cargo import map_ends
-from ._errors import ChannelEnded
+from ._errors import ChannelEnded, explained
 from ._guards import Choice, OnChannel
 from ._kernel import Kernel
+from ._observe import shown
 from ._offer import Party, next_ticket
 from ._parking import current_kernel, protected
 from ._slots import NOT_READY, PENDING, Selecting, Slot, TimerSlot, nothing_left, slot_of
 from .abc import _Conditional as Conditional
+
+GUARDS_SAID = 5  # to observers, of an alternation that waits
 
 E_co = TypeVar("E_co", covariant=True)
 V_co = TypeVar("V_co", covariant=True)
@@ -243,7 +246,8 @@ class Alternation(Generic[E_co, V_co]):
                 if choice is not None:
                     return choice
         if not selector.dropped:
-            raise RuntimeError(f"no guard is enabled: all conditions are false ({self._said()})")
+            problem = f"no guard is enabled: all conditions are false ({self._said()})"
+            raise explained(RuntimeError(problem), "false-conditions")
         if loop:
             return None
         raise nothing_left(selector)
@@ -254,6 +258,16 @@ class Alternation(Generic[E_co, V_co]):
             return bool(slot.condition())
         finally:
             kernel.producing = False
+
+    def _guards_said(self) -> str:
+        """What it waits for, for observers; as many guards as fit."""
+        names: list[str] = []
+        for slot in self._slots:
+            names.append(slot.told(None)[0] or type(slot.named).__name__)
+            if len(names) == GUARDS_SAID:
+                break
+        left = len(self._slots) - len(names)
+        return ", ".join(names) + (f" and {left} more" if left else "")
 
     def _said(self) -> str:
         conditions = [slot.condition for slot in self._conditions]
@@ -279,16 +293,18 @@ class Alternation(Generic[E_co, V_co]):
                 selector.chosen = slot.watch
                 return PENDING
             if value is not NOT_READY:
-                return self._chosen(kernel, index, value)
+                return self._chosen(kernel, index, value, me)
             selector.hints &= ~slot.bit
             candidates &= ~slot.bit & selector.enabled
         return None
 
-    def _chosen(self, kernel: Kernel, index: int, value: Any) -> Choice[Any, Any]:
+    def _chosen(self, kernel: Kernel, index: int, value: Any, me: Party) -> Choice[Any, Any]:
         self._last = index
         slot = self._slots[index]
         if kernel.hook is not None:
-            kernel.tell("committed", *slot.told())
+            channel, side, number, met = slot.told(me)
+            sent = shown(value) if side == "send" else ""
+            kernel.tell("committed", channel, side, sent, number=number, met=met)
         return Choice(slot.named, value)
 
     # --- waiting ---------------------------------------------------------------------------
@@ -315,7 +331,7 @@ class Alternation(Generic[E_co, V_co]):
         selector = self._selector
         due = [slot.due(started) for slot in self._timers if slot.bit & selector.enabled]
         if kernel.hook is not None:
-            kernel.tell("parked")
+            kernel.tell("parked", detail=self._guards_said())
         selector.asking = me
         try:
             await kernel.park(me, min(due, default=math.inf))
@@ -332,7 +348,7 @@ class Alternation(Generic[E_co, V_co]):
             return None
         for core in selector.far:  # somebody may have waited for this decision
             core.wanted(False)
-        return self._chosen(kernel, index, value)
+        return self._chosen(kernel, index, value, me)
 
 
 def _lowest(bits: int) -> int:

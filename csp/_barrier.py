@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from . import abc
 from ._core import Joint
 from ._end import CLOSED, End
-from ._errors import EndClosed
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, SEND, Party, Watch
 from ._parking import current_kernel, protected
@@ -64,6 +63,7 @@ class BarrierCore(Joint):
         watches = self._chosen_watches(members)
         if len(members) + len(watches) < needed:
             return False
+        self.passed += 1
         for party in line:
             self.unlink(party)
             party.outcome = COMMITTED
@@ -132,9 +132,9 @@ class Member(End, abc.Guard["Member", None]):
             finally:
                 me.end = None
             if me.outcome is not COMMITTED:
-                raise EndClosed(self._why_closed())
+                raise self._closed_error()
         if kernel.hook is not None:
-            kernel.tell("committed", core.path())
+            kernel.tell("committed", core.path(), number=core.passed)
 
     def _leave(self, story: str) -> None:
         """Another handle stands for it, or nobody: the others may be all that wait."""

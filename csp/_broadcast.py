@@ -29,7 +29,7 @@ from ._cargo import find
 from ._channel import Receiver, Sender, Typed, as_buffer
 from ._core import Core, Joint
 from ._end import Statistics
-from ._errors import ChannelTypeError, EndClosed
+from ._errors import ChannelTypeError, EndClosed, explained
 from ._kernel import HOLDER, Holder
 from ._offer import COMMITTED, OFFER, RECEIVE, SEND, Item, Party, Selector, Watch
 from ._places import place_of_caller
@@ -68,10 +68,11 @@ class Hub(Joint):
         """Raise ChannelTypeError for what is not of the element type, and for ends."""
         super().refuse(value)
         if find(value):
-            raise ChannelTypeError(
+            problem = (
                 f"broadcast `{self.name}` carries no ends, as an end has one owner: send it over a "
                 f"channel"
             )
+            raise explained(ChannelTypeError(problem), "wrong-type")
 
     def ready(self, side: int, me: Party | None = None) -> bool:
         """True if a send would be settled at once."""
@@ -83,7 +84,7 @@ class Hub(Joint):
         if state is None and not self.takes():
             return False
         if state is None:
-            self._spread(me.value, woken)
+            self._spread(me, woken)
         me.outcome = state or COMMITTED
         return True
 
@@ -99,10 +100,11 @@ class Hub(Joint):
         if sent is None:
             return self.deliver(woken, arriving, me)
         sender, value = sent
-        sender.outcome = COMMITTED
+        sender.outcome, sender.value = COMMITTED, value
         woken.append(sender)
-        self._spread(value, woken, arriving)
+        self._spread(sender, woken, arriving)
         if arriving is not None and me is not None:
+            arriving.passed = self.passed - 1
             arriving._hand_over(Item(value), None, me)
         return True
 
@@ -113,11 +115,14 @@ class Hub(Joint):
         waiting += [watch for watch in watches if watch.waits(me)]
         return sorted(waiting, key=lambda at: at.ticket if isinstance(at, Party) else ticket_of(at))
 
-    def _spread(self, value: Any, woken: Woken, but: Port | None = None) -> None:
+    def _spread(self, sender: Party, woken: Woken, but: Port | None = None) -> None:
+        self.passed += 1
+        sender.number, sender.met = self.passed, False
         for port in self.ports:
             if port is not but:
                 party = Party()
-                party.mode, party.value = OFFER, value
+                party.mode, party.value = OFFER, sender.value
+                port.passed = self.passed - 1
                 port.send(party, woken)
 
     def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
@@ -312,6 +317,7 @@ class Broadcast(Generic[T]):
         return BroadcastReceiver(Port(self._core, buffer), HOLDER.get())
 
     def _over(self, what: str) -> EndClosed:
-        return EndClosed(
+        problem = (
             f"all {what}s of broadcast `{self.name}` have retired; it never reopens: make a new one"
         )
+        return explained(EndClosed(problem), "closed-end")

@@ -17,6 +17,7 @@ from ._errors import CallFailed, EndOfChannel
 from ._kernel import Holder, Scope
 from ._latch import Latch
 from ._lease import is_channel_end
+from ._observe import shown
 from ._parking import current_kernel
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Ticket:
     """One call on its way."""
 
     __slots__ = (
-        "answered", "cancel", "cancelled", "core", "error", "latch", "reply", "request", "server",
+        "answered", "cancel", "cancelled", "core", "error", "latch", "number", "reply", "request", "server",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +59,7 @@ class Ticket:
         self.request: Any = request
         self.reply: Any = None
         self.error: Exception | None = None
+        self.number: int = 0  # which reply of its channel it has got
         self.core: Any = core
         self.server: Holder | None = None  # who has taken it
         self.latch: Latch = Latch(self)
@@ -77,13 +79,24 @@ class Ticket:
         if self.latch.happened or self.cancelled:
             return False
         self.reply, self.error = reply, error
+        self.core.replies += 1
+        self.number = self.core.replies
+        self._tell("send", shown(reply) if error is None else type(error).__name__)
         self.latch.set()
         if self.answered is not None:
             self.answered(self)
         return True
 
+    def _tell(self, side: str, detail: str = "") -> None:
+        kernel = current_kernel()
+        if kernel.hook is not None:
+            kernel.tell(
+                "committed", f"{self.core.path()}.replies", side, detail, number=self.number
+            )
+
     def take_reply(self) -> Any:
         """The reply, in the caller's hands; raises the error if there is one."""
+        self._tell("receive")
         if self.error is not None:
             raise self.error
         if self.core.carries:
@@ -104,7 +117,7 @@ async def call(sender: Sender[Any], request: Any) -> Any:
     ticket = Ticket(request, core)
     await sender._send(ticket)
     try:
-        await ticket.latch.wait(current_kernel())
+        await ticket.latch.wait(current_kernel(), "a reply")
     except BaseException:
         ticket.give_up()
         raise

@@ -14,7 +14,7 @@ import msgspec
 
 from ._core import LEAVES
 from ._end import CLOSED, TRAVELLING, End
-from ._errors import EndClosed
+from ._errors import EndClosed, explained
 from ._kernel import Holder
 
 
@@ -54,9 +54,10 @@ def pack(value: Any, *, check: bool = True) -> tuple[Any, Cargo | None]:
         elif end._owner is CLOSED:
             return end
         if end in seen:
-            raise EndClosed(
+            problem = (
                 f"the {end._what} of `{end._core.name}` stands in the value twice: `.clone()` it"
             )
+            raise explained(EndClosed(problem), "closed-end")
         seen.add(end)
         new = end._twin(TRAVELLING)
         cargo.pairs.append((end, new))

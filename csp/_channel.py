@@ -38,9 +38,10 @@ from ._call import Accepted, Call, Ticket
 from ._cargo import pack, unpack
 from ._core import Core
 from ._end import End
-from ._errors import EndClosed, EndOfChannel
+from ._errors import EndClosed, EndOfChannel, explained
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease, Settling
+from ._observe import shown
 from ._offer import (
     COMMITTED,
     LEASE,
@@ -174,7 +175,9 @@ class Sender(End, abc.Sender[T_contra]):
         elif me.outcome is not COMMITTED:
             await self._fail(me.outcome)
         elif kernel.hook is not None:
-            kernel.tell("committed", core.path(), "send")
+            kernel.tell(
+                "committed", core.path(), "send", _said(value), number=me.number, met=me.met
+            )
 
     @protected
     def send_nowait(self, value: T_contra, /) -> None:
@@ -195,7 +198,9 @@ class Sender(End, abc.Sender[T_contra]):
         if cargo:
             cargo.settle(me.outcome is COMMITTED)
         if kernel.hook is not None and me.outcome is COMMITTED:
-            kernel.tell("committed", core.path(), "send")
+            kernel.tell(
+                "committed", core.path(), "send", _said(value), number=me.number, met=me.met
+            )
         if not settled:  # its only partner failed to produce or is ourselves
             raise trio.WouldBlock
         if me.outcome is not COMMITTED:
@@ -404,7 +409,7 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
             current_kernel()
         )  # not `_acting`: what was committed is ours, also if we are closed
         if kernel.hook is not None:
-            kernel.tell("committed", self._core.path(), "receive")
+            kernel.tell("committed", self._core.path(), "receive", number=me.number, met=me.met)
         if self._core.carries:
             unpack(value, kernel.holder())
         if item is not None:
@@ -582,6 +587,16 @@ class Channel(Generic[T]):
         failed._core.kind = Failed[self._core.kind]  # type: ignore[name-defined]
         return cast("Channel[Failed[T]]", failed)
 
+    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
+
+        def __getattr__(self, name: str) -> Any:
+            error = AttributeError(f"a channel has no `{name}`", name=name, obj=self)
+            for what, kind in (("sender", Sender), ("receiver", Receiver)):
+                if not name.startswith("_") and hasattr(kind, name):
+                    text = f"{error}: make an end of it, `{self.name}.{what}()`"
+                    raise explained(AttributeError(text), "not-an-end")
+            raise error
+
     def sender(self) -> Sender[T]:
         """Make a sending end, owned by the caller.
 
@@ -598,11 +613,22 @@ class Channel(Generic[T]):
 
     def _end(self, kind: Any, side: int) -> Any:
         if self._core.gone[side]:
-            raise EndClosed(
+            problem = (
                 f"all {kind._what}s of channel `{self.name}` have retired; it never reopens: "
                 f"make a new channel"
             )
+            raise explained(EndClosed(problem), "closed-end")
         return kind(self._core, HOLDER.get())
+
+
+Sender._other, Receiver._other = Receiver, Sender
+
+
+def _said(value: Any) -> str:
+    """A sent value, for observers."""
+    if type(value) is Settling:
+        value = value.value
+    return shown(value.request if type(value) is Ticket else value)
 
 
 class Typed(types.GenericAlias):

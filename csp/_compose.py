@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Awaitable, Coroutine
 from typing import Any, ClassVar, Literal, TypeVar, cast, overload
 
 from ._alternation import Alternation
 from ._barrier import Member
+from ._cargo import find
 from ._channel import Receiver, Sender
-from ._errors import EndClosed
+from ._errors import EndClosed, explained
 from ._places import place_of_caller
 from ._process import DROPPED, RUN, Process, run_side_by_side
 
@@ -67,13 +69,19 @@ def as_process(value: Any, place: str) -> Process[Any]:
     if getattr(value, "cr_code", None) in _OPERATIONS:
         return Operation(value, place)
     if isinstance(value, Coroutine):
+        for end in find(list(inspect.getcoroutinelocals(cast(Any, value)).values())):
+            end._retire()  # without a warning: it is told what is wrong
         cast("Coroutine[Any, Any, Any]", value).close()
         name = getattr(cast(Any, value), "__qualname__", "this coroutine")
-        raise TypeError(f"`{name}` is a bare coroutine: decorate it with @process")
+        problem = f"`{name}` is a bare coroutine: decorate it with @process"
+        raise explained(TypeError(problem), "not-a-process")
     if callable(value):
         name = getattr(value, "__name__", repr(value))
-        raise TypeError(f"`{name}` was not called: write `{name}(...)`")
-    raise TypeError(f"a process is wanted, not {value!r}")
+        raise explained(TypeError(f"`{name}` was not called: write `{name}(...)`"), "not-a-process")
+    problem = f"a process is wanted, not {value!r}"
+    if isinstance(value, (list, tuple)):
+        problem = f"a process is wanted, not a {type(cast(object, value)).__name__}: write `Par(*processes)`"
+    raise explained(TypeError(problem), "not-a-process")
 
 
 class Composed(Process[Any]):

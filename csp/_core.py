@@ -23,6 +23,7 @@ from ._errors import (
     LinkLost,
     NoReceivers,
     Poisoned,
+    explained,
 )
 from ._kernel import Holder
 from ._offer import POISONED, RECEIVE, SEND, Item, Party, Watch
@@ -38,7 +39,8 @@ class Core(Rendezvous):
 
     __slots__ = (
         "__weakref__", "answers", "carries", "channel", "check", "detached", "exact", "failed",
-        "home", "kind", "lost", "maker", "max_attempts", "name", "number", "reply_check", "request_check",
+        "home", "kind", "known_path", "lost", "maker", "max_attempts", "name", "number", "replies", "reply_check",
+        "request_check",
         "roomy", "shared", "tell_home", "wanted", "work",
     )  # fmt: skip
 
@@ -87,6 +89,8 @@ class Core(Rendezvous):
         self.lost: str = ""  # why the node with the other ends is gone
         # told when a receiver waits for a sender elsewhere, or has looked in vain (True)
         self.wanted: Callable[[bool], object] | None = None
+        self.known_path: str = ""  # once it was asked for
+        self.replies: int = 0  # of a channel of calls, for observers
         self.number: int = 0  # tells it apart from others of its name and maker
         if maker is not None:
             self.number = maker.count(name)
@@ -106,15 +110,18 @@ class Core(Rendezvous):
 
     def path(self) -> str:
         """Its name behind that of its maker: `main.jobs`."""
-        if self.maker is None:
-            return self.name
-        return f"{self.maker.path()}.{self.name}" + (f"#{self.number}" if self.number > 1 else "")
+        if not self.known_path:
+            maker = "" if self.maker is None else f"{self.maker.path()}."
+            twin = f"#{self.number}" if self.maker is not None and self.number > 1 else ""
+            self.known_path = f"{maker}{self.name}{twin}"
+        return self.known_path
 
     def refuse(self, value: object) -> None:
         """Raise ChannelTypeError if `value` is not of the element type."""
         if self.check is not None and not self.check(value):
             carries = "calls: use `call`" if self.answers else _types.describe(self.kind)
-            raise ChannelTypeError(f"channel `{self.name}` carries {carries}, {_but(value)}")
+            problem = f"channel `{self.name}` carries {carries}, {_but(value)}"
+            raise explained(ChannelTypeError(problem), "wrong-type")
 
     def refuse_plain(self) -> None:
         """Raise TypeError on a channel of calls, whose values are no user's."""
@@ -136,7 +143,8 @@ class Core(Rendezvous):
 
     def _refuse_part(self, what: str, index: int, value: object) -> NoReturn:
         wanted = _types.describe(get_args(self.kind)[index])
-        raise ChannelTypeError(f"the {what} of channel `{self.name}` are {wanted}, {_but(value)}")
+        problem = f"the {what} of channel `{self.name}` are {wanted}, {_but(value)}"
+        raise explained(ChannelTypeError(problem), "wrong-type")
 
     def discard(self, value: Any) -> None:
         """The channel has dropped `value`: a call fails, ends in it retire as it is collected."""
@@ -195,10 +203,8 @@ class Core(Rendezvous):
         elif causes:
             other = "senders" if side == RECEIVE else "receivers"
             listed = "; ".join(f"{type(c).__name__}: {c}" for c in causes)
-            error = Abandoned(
-                f"the {other} of channel `{self.name}` are gone, and not all in order: {listed}",
-                causes,
-            )
+            text = f"the {other} of channel `{self.name}` are gone, and not all in order: {listed}"
+            error = explained(Abandoned(text, causes), "abandoned")
         elif side == RECEIVE:
             error = EndOfChannel(f"all senders of channel `{self.name}` have retired")
         else:
@@ -211,6 +217,7 @@ class Joint(Core):
     """A core whose offers many decide together: whoever selects looks at its guards each time."""
 
     __slots__ = ()
+    pairs = False
 
     def __init__(self, kind: Any, name: str, **options: Any) -> None:
         super().__init__(kind, name, **options)

@@ -20,7 +20,7 @@ from ._broadcast import Hub, Port
 from ._call import Ticket
 from ._core import Core
 from ._end import End
-from ._errors import Deadlock
+from ._errors import Deadlock, Page, explained
 from ._kernel import Holder, Kernel, Waiting
 from ._latch import Latch
 from ._offer import RECEIVE, SEND, Party
@@ -29,6 +29,7 @@ from ._process import around
 from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
 Text = Callable[[], str]  # made only when it is told
+HAS_NO = "which has no"
 SHOWN = 20  # lines of a report; a network may have thousands of processes
 
 
@@ -78,7 +79,7 @@ class Judge:
             return
         self._suspects = None
         kernel.judge = None
-        kernel.soon(self._report, Deadlock(describe(waits)))
+        kernel.soon(self._report, deadlock(waits))
 
 
 def _nothing() -> None:
@@ -407,7 +408,7 @@ def _to_do(core: Core, side: int, owners: _Owners) -> str:
     what = "receiver" if side == SEND else "sender"
     held = [h for other, on in _partners(core, side) for h, _ in owners.held(other, on)]
     if not held:
-        return f"waits {verb} `{core.name}`, which has no {what}"
+        return f"waits {verb} `{core.name}`, {HAS_NO} {what}"
     if len(held) == 1:
         return f"waits {verb} `{core.name}`, whose only {what} `{held[0].name}` holds"
     return f"waits {verb} `{core.name}`, whose {what}s {_names(held)} hold"
@@ -420,13 +421,13 @@ def _names(holders: Iterable[Holder]) -> str:
     return shown + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
-def describe(waits: dict[Holder, list[_Wait]]) -> str:
+def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     """The cycle in one line, then a line for each process; what repeats itself is counted."""
+    for of in waits.values():
+        of.sort(key=lambda wait: (wait.where(), wait.text()))
     cycle = _cycle(waits)
     said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
-    hint = ""
-    if any(w.needs_all for h in cycle for w in waits[h]):
-        hint = ": retire ends that you do not use (`with tx:`)"
+    hint, page = _cure(cycle, said, waits)
     lines: dict[str, int] = {}
     for holder, of in waits.items():
         for wait in of:
@@ -435,7 +436,16 @@ def describe(waits: dict[Holder, list[_Wait]]) -> str:
     told = [line + (f" (x {times:,})" if times > 1 else "") for line, times in lines.items()]
     if len(told) > SHOWN:
         told[SHOWN:] = [f"  and {len(told) - SHOWN:,} more"]
-    return "\n".join([f"{said}{hint}", *told])
+    return explained(Deadlock("\n".join([f"{said}{hint}", *told])), page)
+
+
+def _cure(cycle: list[Holder], said: str, waits: dict[Holder, list[_Wait]]) -> tuple[str, Page]:
+    """What to do about it, and the page that says more."""
+    if HAS_NO in said:
+        return ": make one and give it to a process", "no-other-end"
+    if any(wait.needs_all for holder in cycle for wait in waits[holder]):
+        return ": retire ends that you do not use (`with tx:`)", "kept-end"
+    return "", "kept-end" if len(cycle) == 1 else "deadlock"
 
 
 def _where(holder: Holder, wait: _Wait) -> str:

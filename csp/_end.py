@@ -16,10 +16,10 @@ import types
 import warnings
 import weakref
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
-from ._errors import DeliveryUnknown, EndClosed
+from ._errors import DeliveryUnknown, EndClosed, explained, see
 from ._kernel import HOLDER, Held, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
@@ -56,6 +56,7 @@ class End:
     )
     _side: ClassVar[int] = SEND
     _what: ClassVar[str] = "sender"
+    _other: ClassVar[type[End] | None] = None  # the other kind of ends
 
     def __init__(self, core: Core, owner: Holder | None, given: bool = False) -> None:
         self._core = core
@@ -82,6 +83,15 @@ class End:
         closed = " (closed)" if self._owner is CLOSED else ""
         return f"<{self._what} of {self._core.name}{closed}>"
 
+    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            error = AttributeError(f"a {self._what} has no `{name}`", name=name, obj=self)
+            if not name.startswith("_") and hasattr(self._other, name):
+                text = f"{error}: that is for the {self._other._what}s of `{self.channel_name}`"
+                raise explained(AttributeError(text), "wrong-end")
+            raise error
+
     # --- ownership -------------------------------------------------------------------------
 
     def _claim(self, process: Any) -> None:
@@ -105,7 +115,7 @@ class End:
     def _tell_idle(self) -> None:
         warnings.warn(
             f"`{self._owner.name}` made a {self._what} of `{self._core.name}`, and neither used it "
-            f"nor gave it to a process",
+            f"nor gave it to a process {see('dropped-end')}",
             ResourceWarning,
             stacklevel=1,
         )
@@ -120,16 +130,17 @@ class End:
         """Raise EndClosed unless the end is the caller's, or nobody's."""
         holder = HOLDER.get()
         if self._owner is CLOSED or self._owner is TRAVELLING:
-            raise EndClosed(self._why_closed())
+            raise self._closed_error()
         if self._owner is not UNOWNED and self._owner is not holder:
-            raise EndClosed(self._never_given(holder))
+            raise self._never_given(holder)
 
-    def _never_given(self, holder: Holder | None) -> str:
+    def _never_given(self, holder: Holder | None) -> EndClosed:
         who = f"process `{holder.name}`" if holder is not None else "this trio task"
-        return (
+        problem = (
             f"{who} was never given the {self._what} of `{self._core.name}`: "
             f"pass `{self._core.name}`'s {self._what} as an argument"
         )
+        return explained(EndClosed(problem), "never-given")
 
     def _own(self, owner: Holder | None) -> None:
         self._owner = owner if owner is not None else UNOWNED
@@ -150,15 +161,18 @@ class End:
         if owner.kernel.current is self._user and not owner.kernel.producing:
             return owner.kernel
         if owner is CLOSED or owner is TRAVELLING or self._claims:
-            raise EndClosed(self._why_closed())
+            raise self._closed_error()
         kernel = current_kernel()
         if kernel.producing:
             raise RuntimeError("`produce` and conditions may not communicate")
         holder = kernel.holder()
         if self._token is None and (holder or UNOWNED) is not owner:
-            raise EndClosed(self._never_given(holder))
+            raise self._never_given(holder)
         self._user = owner
         return kernel
+
+    def _closed_error(self) -> EndClosed:
+        return explained(EndClosed(self._why_closed()), "closed-end")
 
     def _why_closed(self) -> str:
         if self._story:
@@ -204,7 +218,7 @@ class End:
         Raises EndClosed if this end was retired, given away, or never given to you.
         """
         if self._claims:
-            raise EndClosed(self._why_closed())
+            raise self._closed_error()
         self._check_owner()
         return self._duplicate()
 
@@ -215,7 +229,7 @@ class End:
 
     def _raise(self, outcome: Any) -> NoReturn:
         if outcome == CLOSED_END:
-            raise EndClosed(self._why_closed())
+            raise self._closed_error()
         if isinstance(outcome, BaseException):
             raise outcome
         raise self._core.error(self._side, outcome, self)
@@ -314,7 +328,7 @@ class End:
         elif not ending and self._owner is not TRAVELLING and not self._claims and self._matters():
             warnings.warn(
                 f"the {self._what} of channel `{self._core.name}` was dropped without being "
-                f"retired: use `with`, or give it to a process",
+                f"retired: use `with`, or give it to a process {see('dropped-end')}",
                 ResourceWarning,
                 stacklevel=1,
             )

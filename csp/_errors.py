@@ -7,7 +7,47 @@ channels and stand here so that one `except` serves both kinds.
 
 from __future__ import annotations
 
+from typing import Literal, TypeVar
+
 import trio
+
+# the pages of csp/mistakes/: what was probably done, and how to mend it
+Page = Literal[
+    "abandoned",
+    "closed-end",
+    "deadlock",
+    "dropped-end",
+    "failed-process",
+    "false-conditions",
+    "kept-end",
+    "never-given",
+    "never-run",
+    "no-other-end",
+    "not-a-process",
+    "not-an-end",
+    "other-loop",
+    "run-twice",
+    "wrong-end",
+    "wrong-type",
+]
+E = TypeVar("E", bound=BaseException)
+
+
+def see(page: Page) -> str:
+    """What a message ends with that has a page: `csp explain` shows it."""
+    return f"(csp explain {page})"
+
+
+def explained(error: E, page: Page) -> E:
+    """`error`, with a note that names the page about it; the first one counts."""
+    if not is_explained(error):
+        error.add_note(see(page))
+    return error
+
+
+def is_explained(error: BaseException) -> bool:
+    """True if a note names a page."""
+    return any(note.startswith("(csp explain ") for note in getattr(error, "__notes__", ()))
 
 
 class ChannelEnded(Exception):

@@ -18,7 +18,7 @@ from ._broadcast import Broadcast
 from ._cargo import find, map_ends, mapped
 from ._channel import Channel
 from ._end import End
-from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned
+from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained
 from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
@@ -94,10 +94,11 @@ class Called(Process[R_co]):
     def _check(self, end: End, found: dict[End, None]) -> None:
         end._check_owner()
         if end in found:
-            raise EndClosed(
+            problem = (
                 f"`{end._core.name}`'s {end._what} was given to `{self.name}` at {self.place} "
                 f"twice: `.clone()` it for one of them"
             )
+            raise explained(EndClosed(problem), "closed-end")
 
     def _drop(self) -> None:
         if self._state == NEW:
@@ -193,6 +194,7 @@ class Called(Process[R_co]):
             error.add_note(f"in process `{self.name}` ({self.place})")
         on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
         if self._cancel_others is not None and not on_purpose:
+            explained(error, "failed-process")
             self._cancel_others()
         self._pass_poison(holder, error)
         retire_all(holder, None if on_purpose else error)
@@ -250,12 +252,22 @@ def retire_all(holder: Holder, cause: BaseException | None) -> None:
         end._retire(cause)
 
 
+def _but(function: Any) -> str:
+    name = f"`{getattr(function, '__name__', function)}`"
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        return f"but {name} is a generator: send values to a channel instead of `yield`"
+    if inspect.isfunction(function):
+        return f"but {name} is a plain `def`"
+    return f"not {function!r}"
+
+
 class ProcessFunction:
     """A `@process` function: calling it describes a process."""
 
     def __init__(self, function: Any, name: str, passes_poison: bool) -> None:
         if not inspect.iscoroutinefunction(function):
-            raise TypeError(f"@process needs an `async def` function, not {function!r}")
+            problem = f"@process needs an `async def` function, {_but(function)}"
+            raise explained(TypeError(problem), "not-a-process")
         unprotected(function)
         self.function = function
         self.name = name or function.__name__

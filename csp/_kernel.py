@@ -65,11 +65,13 @@ class Holder:
         "driver",
         "first",
         "kernel",
+        "known_path",
         "label",
         "last",
         "made",
         "name",
         "parent",
+        "parked",
         "place",
         "scope",
         "task",
@@ -83,8 +85,10 @@ class Holder:
         self.place: str = place
         self.parent: Holder | None = parent
         self.label: str = label
+        self.known_path: str = ""  # once it was asked for
         self.background: bool = False  # nobody waits for its end
         self.dismissed: bool = False  # cancelled on purpose
+        self.parked: bool = False  # observers were told so, and nothing of it since
         self.body: Any = None  # its coroutine; without a frame once it has ended
         self.driver: Any = None  # the party that its operations use, while a driver steps it
         self.first: Held | None = None  # the ends it holds: most processes have one or two,
@@ -139,12 +143,15 @@ class Holder:
 
         A name that repeats itself is counted: `main.sieve^99`.
         """
+        if self.known_path:
+            return self.known_path
         parts: list[str] = []
         at: Holder | None = self
         while at is not None:
             parts.append(f"{at.label}.{at.name}" if at.label else at.name)
             at = at.parent
-        return ".".join(_counted(reversed(parts)))
+        self.known_path = ".".join(_counted(reversed(parts)))
+        return self.known_path
 
     def count(self, name: str) -> int:
         """How many channels of that name it has made, this one included."""
@@ -261,13 +268,17 @@ class Kernel(ABC):
         side: str = "",
         detail: str = "",
         *,
+        number: int = 0,
+        met: bool = False,
         of: Holder | None = None,
     ) -> None:
         """Report an event of who acts, or of `of`, to the hook; called only while there is one."""
         if self.hook is not None:
             holder = of or self.holder()
-            name = holder.path() if holder is not None else ""
-            self.hook(Event(kind, name, channel, side, detail, self.now()))
+            name = ""
+            if holder is not None:
+                name, holder.parked = holder.path(), kind == "parked"
+            self.hook(Event(kind, name, channel, side, detail, self.now(), number, met))
 
     def wake_all(self, woken: list[Party]) -> None:
         """Resume all of them, in order."""

@@ -42,10 +42,12 @@ class Latch:
         if woken:
             current_kernel().wake_all(woken)
 
-    async def wait(self, kernel: Kernel) -> None:
-        """Wait until it has happened."""
+    async def wait(self, kernel: Kernel, what: str = "elsewhere") -> None:
+        """Wait until it has happened; observers hear `what` it is."""
         if self.happened:
             return
+        if kernel.hook is not None:
+            kernel.tell("parked", detail=what)
         party = kernel.party()
         self.waiting[party] = None
         party.queue = self

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 SEND, RECEIVE = 0, 1  # the two sides of a channel
 
@@ -49,8 +49,8 @@ class Item:
     """
 
     __slots__ = (
-        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "given", "last", "lost", "sender",
-        "tentative", "value", "withdrawn",
+        "ask_back", "asked", "attempts", "cancel", "errors", "extended", "given", "last", "lost", "number",
+        "sender", "tentative", "value", "withdrawn",
     )  # fmt: skip
 
     @property
@@ -60,6 +60,7 @@ class Item:
 
     def __init__(self, value: Any) -> None:
         self.value: Any = value
+        self.number: int = 0  # which one of its channel
         self.attempts: int = 0
         self.errors: tuple[BaseException, ...] = ()
         self.sender: Party | None = None
@@ -77,13 +78,17 @@ class Item:
 class Party:
     """One who offers: a sender or receiver that waits, or will."""
 
+    acts: ClassVar[bool] = True  # for a process
+
     __slots__ = (
         "end",
         "engaged",
         "item",
         "lent",
+        "met",
         "mode",
         "next",
+        "number",
         "outcome",
         "prev",
         "queue",
@@ -99,6 +104,8 @@ class Party:
         self.side: int = SEND
         self.mode: int = TAKE
         self.ticket: int = 0
+        self.number: int = 0  # of what it has committed, for observers
+        self.met: bool = False  # it has committed together with another process
         self.lent: bool = False  # parked where any driver may step it
         self.value: Any = None
         self.end: Any = None  # the end it waits on, if it may be closed meanwhile
@@ -142,6 +149,7 @@ class Standing(Party):
     """A party without a process: who settles it calls `told(party)`."""
 
     __slots__ = ("told",)
+    acts = False
 
     def __init__(self, told: Callable[[Any], object]) -> None:
         super().__init__()

@@ -94,7 +94,7 @@ class Calls:
                     await kernel.cancel_point()
                 raise error if error is not None else StopAsyncIteration
             self.news = Latch(self)
-            await self.news.wait(kernel)
+            await self.news.wait(kernel, "replies")
 
     def _answered_next(self) -> Ticket | None:
         first = next(iter(self.order if self.ordered else self.unread), None)
@@ -136,7 +136,7 @@ class Calls:
     async def _offer(self, request: Any) -> None:
         while len(self.unread) >= KEPT:
             self.room = Latch()
-            await self.room.wait(current_kernel())
+            await self.room.wait(current_kernel(), "room for replies")
         core = self.sender._core
         core.refuse_request(request)
         ticket = Ticket(request, core, self._answered)

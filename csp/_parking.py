@@ -31,6 +31,7 @@ import math
 import os
 import threading
 import types
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
@@ -49,7 +50,9 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
+from ._errors import explained
 from ._kernel import HOLDER, PARK, PARKED, Holder, Kernel, Nursery, Scope, Waiting
+from ._observe import Kind
 from ._offer import TAKE, Party, Standing
 from ._places import place
 
@@ -388,6 +391,8 @@ class TrioKernel(Kernel):
                 steps += 1
                 self.credit = OPERATIONS
                 self.current = driver.holder
+                if self.hook is not None:
+                    self.tell_resumed(driver.holder)
                 task = context["task"] = driver.task
                 try:
                     message = task.context.run(driver.send, None)
@@ -404,10 +409,14 @@ class TrioKernel(Kernel):
                         else:
                             driver.lent = True
                     elif type(message) is _WAIT:
+                        if self.hook is not None:
+                            self.tell_away(driver)
                         driver.foreign = True
                         driver.task._abort_func = message.abort_func
                         driver.task._attempt_delivery_of_any_pending_cancel()
                     else:
+                        if self.hook is not None:
+                            self.tell_away(driver)
                         self.give_to_trio(driver, Value(("trap", message)))
         finally:
             self.budget -= steps
@@ -415,6 +424,30 @@ class TrioKernel(Kernel):
             self.current = None
             context["task"] = host.task
         return False
+
+    # --- for observers ---------------------------------------------------------------------
+
+    def tell_away(self, driver: Driver) -> None:
+        """A process waits in trio; told before anybody else is stepped."""
+        nurseries = driver.task.child_nurseries
+        joins = nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
+        self._tell_turn("parked", driver.holder, "children" if joins else "trio")
+
+    def tell_resumed(self, holder: Holder) -> None:
+        """A process is about to be stepped; nothing is told if that is its first step."""
+        if holder.parked:
+            self._tell_turn("resumed", holder)
+
+    def _tell_turn(self, kind: Kind, holder: Holder, detail: str = "") -> None:
+        """No process runs that could get the error of an observer."""
+        try:
+            self.tell(kind, detail=detail, of=holder)
+        except Exception as error:
+            warnings.warn(
+                f"an observer raised {error!r} when it was told that `{holder.name}` {kind}",
+                RuntimeWarning,
+                stacklevel=1,
+            )
 
     # --- for who looks for deadlocks -------------------------------------------------------
 
@@ -443,7 +476,7 @@ class TrioKernel(Kernel):
             driver = holder.driver
             if driver is not None and driver.task is task and task.coro is driver.outer:
                 party = driver if driver.lent else None
-                place = partial(_line_of, driver.coro)
+                place = partial(_line_in, holder, driver.coro)
             else:
                 party = self.parked.get(task)
                 place = partial(_line_of, task.coro)
@@ -494,6 +527,11 @@ def _within_deadline(task: trio.lowlevel.Task, holder: Holder) -> bool:
             return True
         status = status._parent
     return False
+
+
+def _line_in(holder: Holder, coro: Any) -> str:
+    """The line at which a process waits; what it awaits does not show in who awaits it inline."""
+    return _line_of(holder.body) or _line_of(coro)
 
 
 def _line_of(coro: Any) -> str:
@@ -565,10 +603,11 @@ def _kernel_of_run() -> TrioKernel:
         _of_run.set(kernel)
         return kernel
     except RuntimeError:
-        raise RuntimeError(
-            "nothing runs here: start with `csp.run(main)`, in a notebook too; a bare `await` in a "
-            "cell, like asyncio's, runs no processes"
-        ) from None
+        problem = (
+            "no run is going on here: start the program with `csp.run(main)`, in a notebook too; a "
+            "bare `await` in a cell, like asyncio's, runs no processes"
+        )
+        raise explained(RuntimeError(problem), "other-loop") from None
 
 
 def install(kernel: Kernel | None) -> None:
@@ -620,6 +659,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         while True:
             kernel.current = driver.holder if task.coro is outer else None
             kernel.credit = OPERATIONS
+            if kernel.hook is not None:
+                kernel.tell_resumed(driver.holder)
             driver.settled = False
             try:
                 message = driver.coro.throw(thrown.pop()) if thrown else send(argument)
@@ -642,6 +683,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 kernel.spill(driver)
                 message = _CHECKPOINT if driver.settled else None
             else:
+                if kernel.hook is not None:
+                    kernel.tell_away(driver)
                 kernel.spill(None)
             while message is None:  # parked
                 outcome = yield _WAIT(driver)

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ._end import End
-from ._errors import EndClosed
+from ._errors import EndClosed, explained, see
 from ._kernel import Holder
 from ._parking import current_kernel
 from ._places import place_of_caller
@@ -56,6 +56,13 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def __repr__(self) -> str:
         return f"<process {self.name} ({self.place})>"
+
+    if not TYPE_CHECKING:  # where a Coroutine has it already
+
+        @property
+        def __name__(self) -> str:
+            """trio says it to those who give `start_soon` a called process."""
+            return self.name
 
     def named(self, name: str, /) -> Self:
         """Give it another name for messages, and return it."""
@@ -125,11 +132,12 @@ class Process(Coroutine[Any, Any, R_co]):
                     if other is leaf or other._state == DROPPED:
                         continue
                     if not _in_turn(leaf, other) and (whole or self in around(other)):
-                        raise EndClosed(
+                        problem = (
                             f"`{end._core.name}`'s {end._what} was given to `{leaf.name}` at "
                             f"{leaf.place} and to `{other.name}` at {other.place}: "
                             f"`.clone()` it for one of them"
                         )
+                        raise explained(EndClosed(problem), "closed-end")
 
     def _pass_on(self, holder: Holder) -> None:
         """It was given to a process: that one holds what it claims, until it runs."""
@@ -144,7 +152,8 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def _begin_use(self) -> None:
         if self._state != NEW or self._part_of is not None:
-            raise RuntimeError(f"process `{self.name}` ({self.place}) was run or composed already")
+            problem = f"process `{self.name}` ({self.place}) was run or composed already"
+            raise explained(RuntimeError(problem), "run-twice")
 
     def _path_label(self) -> str:
         """The labels of all that it is part of, outermost first: `par[2].seq[0]`."""
@@ -170,7 +179,7 @@ class Process(Coroutine[Any, Any, R_co]):
         if getattr(self, "_state", None) == NEW and self._part_of is None:
             warnings.warn(
                 f"process `{self.name}` ({self.place}) was never run; "
-                f"`await` it or give it to `Par`",
+                f"`await` it or give it to `Par` {see('never-run')}",
                 RuntimeWarning,
                 stacklevel=1,
             )

@@ -21,6 +21,7 @@ Invariants of a `Rendezvous`:
   (`slow`).  The hot paths of the ends rest on it.
 * `listeners` hear of the end of their side, and of nothing else.
 * `hopeful` hear once that a sender would not have to wait, and are forgotten then.
+* `passed` counts the values that were handed over or kept; those in `buffer` are the last ones.
 * while `reluctant` no offer of an alternation is taken: the home of the channel is elsewhere, and
   had no room for the last one.
 """
@@ -29,9 +30,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from ._buffers import Buffer
+from ._buffers import Buffer, Dropping
 from ._offer import (
     CLOSED,
     COMMITTED,
@@ -68,6 +69,8 @@ KEPT_CAUSES = 10  # of a side: its processes may fail and be started again for e
 class Rendezvous:
     """One channel: who waits, what is buffered, which directions are open."""
 
+    pairs: ClassVar[bool] = True  # who communicates are two
+
     __slots__ = (
         "buffer",
         "causes",
@@ -79,6 +82,7 @@ class Rendezvous:
         "hopeful",
         "last",
         "listeners",
+        "passed",
         "poison",
         "quick",
         "receivers",
@@ -99,6 +103,7 @@ class Rendezvous:
         self.hopeful: list[Callable[[], object]] | None = None
         self.reluctant: bool = False
         self.held: int = 0
+        self.passed: int = 0
         self.senders: int = 0  # ends
         self.receivers: int = 0
         self.gone: tuple[bool, bool] = NONE_GONE
@@ -287,7 +292,7 @@ class Rendezvous:
         if self._give(me, woken):
             return me.engaged is None
         if self.buffer is not None and not self.buffer.full:
-            self._keep(me.value)
+            self._keep(me)
             self._announce(RECEIVE)
             me.outcome = COMMITTED
             return True
@@ -315,6 +320,12 @@ class Rendezvous:
     def _hand_over(self, item: Item, sender: Party | None, to: Party) -> None:
         to.outcome = COMMITTED
         to.value = item.value
+        to.met = False
+        if not item.number:
+            self.passed += 1
+            item.number = self.passed
+            to.met = self.buffer is None and self.pairs and sender is not None and sender.acts
+        to.number = item.number
         if to.mode != TAKE:
             self.held += 1
             to.item = item
@@ -323,7 +334,9 @@ class Rendezvous:
                 item.attempts += 1
         if sender is None:
             return
+        sender.number, sender.met = item.number, to.met and to.acts
         if to.mode != TAKE and self.engages and _engages(sender, to):
+            sender.met = to.met = False
             item.sender, sender.engaged = sender, item
         else:
             sender.outcome = COMMITTED
@@ -355,20 +368,31 @@ class Rendezvous:
             self._review()
             return item
         assert self.buffer is not None
+        number = self.passed + 1 - len(self.buffer)
         item = Item(self.buffer.get())
+        item.number = number
         while not self.buffer.full:
             sent = self._take(me, woken)
             if sent is None:
                 self._announce(SEND)
                 break
-            sent[0].outcome = COMMITTED
-            self._keep(sent[1])
-            woken.append(sent[0])
+            sender = sent[0]
+            sender.outcome = COMMITTED
+            self._keep(sender)
+            woken.append(sender)
         return item
 
-    def _keep(self, value: Any) -> None:
-        assert self.buffer is not None
-        dropped = self.buffer.put(value)
+    def _keep(self, sender: Party) -> None:
+        """Put its value into the buffer; it gets no number if it is dropped at once."""
+        buffer = self.buffer
+        assert buffer is not None
+        sender.met = False
+        if isinstance(buffer, Dropping) and len(buffer) >= buffer.size:
+            sender.number = 0
+        else:
+            self.passed += 1
+            sender.number = self.passed
+        dropped = buffer.put(sender.value)
         if dropped is not None:
             self.discard(dropped)
 

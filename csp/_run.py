@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
@@ -9,7 +10,7 @@ from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 import trio
 
 from ._deadlock import Judge
-from ._errors import Deadlock
+from ._errors import Deadlock, explained
 from ._function import retire_all
 from ._kernel import HOLDER, Holder
 from ._parking import CAN_LEND, TrioKernel, await_unprotected, forget_run, protected, trio_kernel
@@ -60,7 +61,11 @@ def run(
     42
     """
     if not isinstance(main, Process) and not callable(main):
-        raise TypeError(f"csp.run wants a process or an async function, not {main!r}")
+        problem = f"csp.run wants a process or an async function, not {main!r}"
+        if inspect.iscoroutine(main):
+            main.close()
+            problem = f"write `csp.run({main.__name__})`: it calls the function itself"
+        raise explained(TypeError(problem), "not-a-process")
 
     if deadlock not in ("raise", "warn", "ignore"):
         raise ValueError(f'deadlock is "raise", "warn" or "ignore", not {deadlock!r}')
@@ -74,7 +79,8 @@ def run(
 
         def report(error: Deadlock) -> None:
             if deadlock == "warn":
-                warnings.warn(str(error), RuntimeWarning, stacklevel=1)
+                told = "\n".join([str(error), *error.__notes__])
+                warnings.warn(told, RuntimeWarning, stacklevel=1)
             else:
                 found.append(error)
                 scope.cancel()
@@ -109,7 +115,8 @@ async def _main(kernel: TrioKernel, main: Any, args: tuple[Any, ...]) -> Any:
         what._be_outermost()
         return await what
     if not hasattr(what, "__await__"):
-        raise TypeError(f"csp.run wants an async function; {main!r} returned {what!r}")
+        problem = f"csp.run wants an async function; {main!r} returned {what!r}"
+        raise explained(TypeError(problem), "not-a-process")
     holder = Holder(kernel, _name(main), _place(main))
     return await kernel.run_process(holder, _live(holder, what))
 
@@ -131,6 +138,9 @@ def _place(main: Any) -> str:
 async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
     token = HOLDER.set(holder)
     holder.body = what
+    kernel = holder.kernel
+    if kernel.hook is not None:
+        kernel.tell("started", detail=holder.place, of=holder)
     try:
         result = await await_unprotected(what)
     except BaseException as error:
@@ -140,6 +150,8 @@ async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
         retire_all(holder, None)
         return result
     finally:
+        if kernel.hook is not None:
+            kernel.tell("ended", of=holder)
         HOLDER.reset(token)
 
 

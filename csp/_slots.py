@@ -129,9 +129,9 @@ class Slot:
         """The value of a guard that was committed while `me` waited; NOT_READY: look again."""
         return NOT_READY
 
-    def told(self) -> tuple[str, str]:
-        """Channel and side, for observers."""
-        return "", ""
+    def told(self, me: Party | None) -> tuple[str, str, int, bool]:
+        """Channel, side and, of what `me` has committed, number and `met`, for observers."""
+        return "", "", 0, False
 
 
 class SkipSlot(Slot):
@@ -307,9 +307,11 @@ class ChannelSlot(Slot):
         self.selector.ended = self.end
         return NOT_READY
 
-    def told(self) -> tuple[str, str]:
-        """Channel and side."""
-        return self.end._core.path(), "send" if self.side == SEND else "receive"
+    def told(self, me: Party | None) -> tuple[str, str, int, bool]:
+        """Channel, side, number and `met`; the end of a channel has no number."""
+        side = "send" if self.side == SEND else "receive"
+        number = me.number if me is not None and self.mode != UNTIL_END else 0
+        return self.end._core.path(), side, number, bool(number) and me is not None and me.met
 
 
 class BarrierSlot(Slot):
@@ -338,9 +340,10 @@ class BarrierSlot(Slot):
             self.named._raise(CLOSED)
         return None if me.outcome is COMMITTED else NOT_READY
 
-    def told(self) -> tuple[str, str]:
-        """The barrier."""
-        return self.named._core.path(), ""
+    def told(self, me: Party | None) -> tuple[str, str, int, bool]:
+        """The barrier, and how often its members have met."""
+        core = self.named._core
+        return core.path(), "", core.passed, False
 
 
 KINDS: list[tuple[tuple[type, ...], type[Slot]]] = [

@@ -91,7 +91,7 @@ class Running(Awaitable[R_co], Generic[R_co]):
             if checkpoint:
                 await kernel.after()
         else:
-            await self._latch.wait(kernel)
+            await self._latch.wait(kernel, f"the end of {self.name}")
         return self.result()
 
 

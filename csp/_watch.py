@@ -47,7 +47,8 @@ def _dispatch(hooks: tuple[Callable[[Event], object], ...]) -> Callable[[Event],
 def on_event(callback: Callable[[Event], object]) -> Generator[None]:
     """Call `callback(event)` synchronously for every event of this run, in the `with` block.
 
-    The callback may not communicate.  Works inside a run; raises RuntimeError elsewhere.
+    The callback may not communicate.  What it raises passes on in the process that acts; when a
+    process is told to park in trio or to be resumed, none does, and it becomes a RuntimeWarning.  Works inside a run; raises RuntimeError elsewhere.
     """
     kernel = current_kernel()
     _add(kernel, callback)

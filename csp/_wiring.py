@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from typing import Any, Union, cast, get_args, get_origin
+from typing import Any, NamedTuple, Union, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 import trio
 
-from ._errors import WiringError
+from ._errors import Page, WiringError, explained
 from ._types import Bounds, assignable, describe
 from .abc import Receiver, Sender
 
@@ -66,9 +66,8 @@ def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> 
             if problem is None and known is not None and len(_fitting) < REMEMBERED:
                 _fitting.add(known)
             if problem is not None:
-                raise WiringError(
-                    f"{function.__name__}({name}=...) at {place} wants {_show(hint)}, {problem}"
-                )
+                wants = f"{function.__name__}({name}=...) at {place} wants {_show(hint)}"
+                raise explained(WiringError(f"{wants}, {problem.text}"), problem.page)
 
 
 def _key(value: Any, hint: Any) -> tuple[Any, Any, Any] | None:
@@ -91,7 +90,12 @@ def _show(hint: Any) -> str:
     return str(hint).replace("csp._channel.", "") if get_origin(hint) is None else describe(hint)
 
 
-def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
+class _Problem(NamedTuple):
+    text: str
+    page: Page
+
+
+def _problem(value: Any, hint: Any, bounds: Bounds) -> _Problem | None:
     """Why `value` does not fit, or None."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is typing.Annotated:
@@ -110,27 +114,28 @@ def _problem(value: Any, hint: Any, bounds: Bounds) -> str | None:
     made = getattr(value, "__csp_channel__", ())
     if made and (wants_sender or wants_receiver):
         end = made[-1] if len(made) == 1 or wants_receiver else made[0]
-        return f"not a {type(value).__name__}: write `{value.name}.{end}()`"
+        text = f"not a {type(value).__name__}: write `{value.name}.{end}()`"
+        return _Problem(text, "not-an-end")
     if made == ("member",) and hasattr(outer, "sync"):
-        return f"not a Barrier: write `{value.name}.member()`"
+        return _Problem(f"not a Barrier: write `{value.name}.member()`", "not-an-end")
     is_member = hasattr(value, "sync") and hasattr(value, "channel_name")
     if is_member and (wants_sender or wants_receiver):
-        return f"but was given the member of barrier `{value.channel_name}`"
+        return _Problem(f"but was given the member of barrier `{value.channel_name}`", "wrong-end")
     if not isinstance(value, (Sender, Receiver)):
         return None
     what = "Sender" if isinstance(value, Sender) else "Receiver"
-    given = f"{what}[{describe(value.type)}] of channel `{value.channel_name}`"
+    given = f"but was given the {what}[{describe(value.type)}] of channel `{value.channel_name}`"
     if wants_sender != wants_receiver and not isinstance(value, outer):
-        return f"but was given the {given}"
+        return _Problem(given, "wrong-end")
     if not (wants_sender or wants_receiver) and _is_no(cast(Any, value), cast(Any, outer)):
-        return f"but was given the {given}"
+        return _Problem(given, "wrong-end")
     if not args or wants_sender == wants_receiver:
         return None
     if wants_receiver:
         fits = assignable(value.type, args[0], bounds)
     else:
         fits = assignable(args[0], value.type, bounds)
-    return None if fits else f"but was given the {given}"
+    return None if fits else _Problem(given, "wrong-type")
 
 
 def _is_no(value: object, cls: Any) -> bool:
@@ -143,7 +148,7 @@ def _is_no(value: object, cls: Any) -> bool:
         return False
 
 
-def _problem_inside(value: Any, args: tuple[Any, ...], bounds: Bounds) -> str | None:
+def _problem_inside(value: Any, args: tuple[Any, ...], bounds: Bounds) -> _Problem | None:
     if not args:
         return None
     pairs: list[tuple[Any, Any]]

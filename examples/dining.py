@@ -1,7 +1,21 @@
 """Dining philosophers: five forks, five philosophers, each needs two forks.
 
-csp run examples/dining.py                     deadlocks, and you are told who waits for whom
-csp run examples/dining.py --arg cure=yes      a butler seats four at a time
+csp run examples/dining.py                            deadlocks, and you are told who waits for whom
+csp run examples/dining.py --arg cure=footman         a footman seats four at a time
+csp run examples/dining.py --arg cure=left-handed     one of them takes the other fork first
+
+    fork 0 <--left-- philosopher 0 --right--> fork 4
+    fork 1 <--left-- philosopher 1 --right--> fork 0      and so on, round the table
+
+What it teaches: a ring of processes, each of which has one thing and waits for the next, waits for ever; and
+two ways to break the ring.  A footman leaves one seat empty, so somebody always gets both forks: one process
+more, which all have to ask.  A left-handed philosopher takes his forks in the other order: he never
+holds the one that his neighbour waits for while he waits himself, and nobody has to be asked.
+
+Without a cure the footman is there too, but seats all five.
+
+Source: E. W. Dijkstra, Hierarchical Ordering of Sequential Processes (1971); C. A. R. Hoare, Communicating
+Sequential Processes (1985), 2.5, has the footman (by C. S. Scholten).
 """
 
 import trio
@@ -31,18 +45,27 @@ async def philosopher(
 
 
 @process
-async def butler(seats: int, enter: Receiver[str], leave: Receiver[str]) -> None:
+async def footman(seats: int, enter: Receiver[str], leave: Receiver[str]) -> None:
     seated = 0
     free = enter.when(lambda: seated < seats)
     async for side, _ in Alternation(free, leave):
         seated += 1 if side is enter else -1
 
 
-async def main(cure: bool = False, meals: int = 3) -> int:
+CURES = ("none", "footman", "left-handed")
+
+
+async def main(cure: str = "none", meals: int = 3) -> int:
+    """How many meals were eaten."""
+    if cure not in CURES:
+        raise ValueError(f"cure is one of {', '.join(CURES)}, not {cure}")
     people = 5
     lefts = [Channel(str, name=f"left of {i}") for i in range(people)]
     rights = [Channel(str, name=f"right of {i}") for i in range(people)]
     enter, leave = Channel(str, name="enter"), Channel(str, name="leave")
+    in_order = [(lefts[i], rights[i]) for i in range(people)]
+    if cure == "left-handed":
+        in_order[0] = (rights[0], lefts[0])
     values = await Par(
         Par(
             *(
@@ -53,11 +76,11 @@ async def main(cure: bool = False, meals: int = 3) -> int:
         Par(
             *(
                 philosopher(
-                    meals, lefts[i].sender(), rights[i].sender(), enter.sender(), leave.sender()
+                    meals, first.sender(), second.sender(), enter.sender(), leave.sender()
                 ).named(f"philosopher {i}")
-                for i in range(people)
+                for i, (first, second) in enumerate(in_order)
             )
         ),
-        butler(people - 1 if cure else people, enter.receiver(), leave.receiver()),
+        footman(people - 1 if cure == "footman" else people, enter.receiver(), leave.receiver()),
     )
     return sum(values[1])

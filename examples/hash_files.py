@@ -1,6 +1,9 @@
 """SHA-256 of all files below a directory, as `sha256sum` prints them, on all cores.
 
 csp run examples/hash_files.py --arg path=DIR [--arg workers=4]
+
+What it teaches: a pool.  A plain function does the work in other programs; `outcomes` gives each result as
+it is finished, and a file that cannot be read is an outcome too, not the end of the program.
 """
 
 import hashlib

@@ -1,6 +1,11 @@
 """The Mandelbrot set as a PNG picture, its rows in tiles on all cores.
 
 csp run examples/mandelbrot.py [--arg file=mandelbrot.png] [--arg width=600] [--arg workers=4]
+
+What it teaches: a pool whose results come in the order of the requests, whoever finishes first: the tiles go
+into the file one after the other.  Tiles of the middle take longer; small tiles share the work out evenly.
+
+Source: B. B. Mandelbrot, Fractal Aspects of the Iteration of z -> lambda z (1 - z) (1980).
 """
 
 import struct

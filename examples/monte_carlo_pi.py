@@ -2,7 +2,7 @@
 
 csp run examples/monte_carlo_pi.py [--arg points=10000000] [--arg workers=4]
 
-Each request has a seed of its own, so the result is the same however many workers there are.
+What it teaches: a farm whose workers need nothing from each other.  Each request has a seed of its own, so the result is the same however many workers there are.
 """
 
 import random

@@ -2,7 +2,7 @@
 
 csp run examples/task_master_plain.py --arg address=HOST:PORT --arg secret=FILE [--arg tasks=100]
 
-What this cannot promise: one result for each task.  A value is the worker's once it was taken, and
+What it teaches: why calls exist.  What this cannot promise: one result for each task.  A value is the worker's once it was taken, and
 the result is a second value.  A worker killed in between takes its task along: its result is lost.
 A worker that leases its tasks (task_worker_plain.py --arg lease=yes) loses none: its task goes to
 another one; but killed between sending the result and the end of the lease, it leaves the result

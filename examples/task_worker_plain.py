@@ -1,6 +1,8 @@
 """Take tasks from task_master_plain.py, which says what two plain channels cannot promise.
 
 csp run examples/task_worker_plain.py --arg address=HOST:PORT --arg secret=FILE [--arg lease=yes]
+
+What it teaches: what a lease adds to a plain `receive`: the task stays with the master until its result is out.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """A web log, read as it comes: who asked for what, what went wrong, how many bytes went out.
 
 csp run examples/weblog.py [--arg file=access.log]
+csp run examples/weblog.py --arg rest=no     nobody reads the strange lines: a deadlock, and you are told
 
     [ emit ]--lines-->[ parse ]--requests-->[ copy_to_all ]--+-->[ fold: status codes  ]
                            |                                 +-->[ fold: bytes by path ]
@@ -8,7 +9,8 @@ csp run examples/weblog.py [--arg file=access.log]
 
 What it teaches: a program of ready-made processes.  The only one written here is `parse`; reading, copying and
 counting are wired from `csp.patterns`.  Each line is in one place at a time, so a log of any length needs
-the memory of a few lines, and each question is a process of its own: a new one is one more output.
+the memory of a few lines, and each question is a process of its own: a new one is one more output.  And each
+output needs somebody who reads it: the first strange line stops a program that has forgotten it.
 
 The lines are of Apache's "combined" format, which nginx writes as well.  Without a file it reads a sample of
 its own.
@@ -90,7 +92,14 @@ def count_hosts(counted: Counter[str], request: Request) -> Counter[str]:
     return counted
 
 
-async def main(file: str = "") -> Report:
+def nothing() -> Receiver[str]:
+    """The receiver of a channel that has ended."""
+    channel = Channel(str, name="nothing")
+    channel.sender().retire()
+    return channel.receiver()
+
+
+async def main(file: str = "", rest: bool = True) -> Report:
     """What the log says."""
     lines, strange = Channel(str, name="lines"), Channel(str, name="strange")
     requests = Channel(Request, name="requests")
@@ -108,6 +117,6 @@ async def main(file: str = "") -> Report:
             fold(count_bytes, Counter[str](), b.receiver()),
             fold(count_hosts, Counter[str](), c.receiver()),
         ),
-        collect(strange.receiver()),
+        collect(strange.receiver()) if rest else collect(nothing()),
     )
     return Report(dict(status), dict(size), len(hosts), len(others))

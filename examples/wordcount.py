@@ -2,7 +2,8 @@
 
 csp run examples/wordcount.py [--arg path=DIR] [--arg workers=4]
 
-wordcount_programs.py does the same with workers that are programs of their own.
+What it teaches: the shape of most programs, a producer, some workers and a collector; nobody says when to
+stop.  wordcount_programs.py does the same with workers that are programs of their own.
 """
 
 import os

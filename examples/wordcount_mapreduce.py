@@ -1,6 +1,8 @@
 """Count words by map and reduce: each file gives pairs of word and number, each word their sum.
 
 csp run examples/wordcount_mapreduce.py [--arg path=DIR] [--arg workers=4]
+
+What it teaches: `map_reduce`, two plain functions and nothing about processes, channels or programs.
 """
 
 import time

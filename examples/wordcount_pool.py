@@ -2,7 +2,7 @@
 
 csp run examples/wordcount_pool.py [--arg path=DIR] [--arg workers=4]
 
-With `--arg kill=true` it counts twice; the second time one worker is killed in the middle, and the
+What it teaches: a killed worker changes nothing in the result.  With `--arg kill=true` it counts twice; the second time one worker is killed in the middle, and the
 results are compared.
 """
 

@@ -2,7 +2,7 @@
 
 csp run examples/wordcount_programs.py [--arg path=DIR] [--arg workers=4]
 
-The workers connect over TCP, on the loopback; the secret, a new one each time, reaches them through
+What it teaches: the same channels between programs.  The workers connect over TCP, on the loopback; the secret, a new one each time, reaches them through
 their standard input.  A file is a call: kill a worker, and another one counts its file.  A worker
 that has lost this program ends.
 """

@@ -9,7 +9,7 @@ Reading order, which is the order of imports:
     _counters  _ports  _link                                     what hangs on a link
     _status  _news  _shared  _lookup  _inside  _node  _serve     a node
     placement (_site  _greeting  _target  _said
-               _placed  _program)                                programs elsewhere
+               _placed  _program  _cleaner)                      programs elsewhere
     _batches  _work  worker  placement (_there)                  what they do
     _requests  _asking  _attempts  _sizes                        requests
     _members  _staff  _progress  _pool  _map_reduce              pools

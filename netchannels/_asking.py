@@ -103,7 +103,7 @@ class Source:
         self._feeder: Scope | None = None
         self.begun: bool = False
         self._drained: bool = False
-        self._error: Exception | None = None  # which ended the source
+        self._error: BaseException | None = None  # which ended the source
         self._news: Latch = Latch()  # something was answered, or the source has ended
         self._room: Latch = Latch()
 
@@ -131,7 +131,7 @@ class Source:
             except StopIteration:
                 self._drain(None)
                 break
-            except Exception as error:
+            except BaseException as error:  # it is user code, in a trio task of ours
                 self._drain(error)
                 break
             request = self._request(value)
@@ -148,11 +148,11 @@ class Source:
             self._order.append(request)
         try:
             request.data = self._encode(value)
-        except EncodeFailed as error:
+        except (EncodeFailed, csp.ChannelTypeError) as error:
             request.answer(b"", error)
         return request
 
-    def _drain(self, error: Exception | None) -> None:
+    def _drain(self, error: BaseException | None) -> None:
         self._drained, self._error = True, error
         self._pool.end(self)
         self._news.set()
@@ -185,13 +185,13 @@ class Source:
             await self._news.wait(kernel)
 
     def _begin(self) -> None:
-        self.begun = True
         requests = self._requests
         if isinstance(requests, AsyncIterable):
             self._feeder = current_kernel().spawn(self._feed)
         else:
             self._left = operator.length_hint(requests, ENDLESS)
             self._iterator = iter(requests)
+        self.begun = True
         self._pool.begin(self)
 
     def _answered_next(self) -> Request | None:
@@ -211,7 +211,7 @@ class Source:
 
     async def _feed(self) -> None:
         """Take from an async source; whatever that raises is the reader's."""
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             async for value in cast("AsyncIterable[Any]", self._requests):
                 self._ready.append(value)
@@ -219,7 +219,7 @@ class Source:
                 while len(self._ready) >= READY:
                     self._room = Latch()
                     await self._room.wait(current_kernel())
-        except Exception as why:
+        except (Exception, SystemExit, KeyboardInterrupt) as why:
             error = why
         while self._ready and not self._drained:
             self._room = Latch()

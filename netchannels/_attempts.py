@@ -14,6 +14,7 @@ from typing import cast
 import csp
 
 from ._batches import OVERRAN, Failure
+from ._errors import in_words
 from ._requests import Request
 
 Backoff = float | Callable[[int], float]
@@ -54,7 +55,10 @@ class Attempts:
     def after_loss(self, request: Request, failure: Failure | None = None) -> float | Exception:
         """What follows the loss of a program that had worked on it."""
         if request.attempts < self.most:
-            return self.pause(request.attempts)
+            try:
+                return float(self.pause(request.attempts))
+            except Exception as error:  # it is user code
+                return _failed(f"there is no pause: {in_words(error)[0]}", request, "")
         times = "once" if request.attempts == 1 else f"{request.attempts} times"
         text = f"it was tried {times}; the last time, {request.history[-1]}"
         return _failed(text, request, failure.traceback if failure is not None else "")

@@ -9,8 +9,11 @@ Invariant: answers belong to the first requests of their batch, in order; the re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import csp
+
+from ._codec import Codec, DecodeFailed
 
 MUCH = 1024 * 1024  # bytes of replies after which no further request of a batch is begun
 AROUND = MUCH + 64 * 1024  # bytes that travel with the longest request or reply
@@ -51,6 +54,28 @@ class Answers:
 
 
 Batches = csp.Call[Batch, Answers]
+
+
+def encoded(request: Any, codec: Codec, name: str) -> bytes:
+    """The bytes of a request to the function `name`, which will be able to read them.
+
+    Raises csp.ChannelTypeError for one of another type, EncodeFailed for one that cannot travel.
+
+    >>> from netchannels._codec import codec
+    >>> try:
+    ...     encoded("one", codec(int), "square")
+    ... except csp.ChannelTypeError as error:
+    ...     print(error)
+    `square` takes `int`: Expected `int`, got `str`
+    """
+    data = codec.encode(request)
+    try:
+        codec.decode(data)
+    except DecodeFailed as error:
+        raise csp.ChannelTypeError(
+            f"`{name}` takes `{codec.described}`: {error.__cause__}"
+        ) from None
+    return data
 
 
 def too_long(what: str, length: int, largest: int) -> str:

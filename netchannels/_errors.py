@@ -95,4 +95,14 @@ def in_words(error: BaseException) -> tuple[str, str]:
     ('ValueError: no', 'ValueError: no\\n')
     """
     trace = "".join(traceback.format_exception(error))
-    return f"{type(error).__name__}: {error}"[:LONGEST_TEXT], trace[-LONGEST_TRACE:]
+    try:
+        text = str(error)
+    except Exception as why:  # it is user code
+        text = f"it has no text: {type(why).__name__}"
+    whole = _as_utf8(f"{type(error).__name__}: {text}"[:LONGEST_TEXT])
+    return whole, _as_utf8(trace[-LONGEST_TRACE:])
+
+
+def _as_utf8(text: str) -> str:
+    """As it can travel: names of files may have half characters, with which Python keeps odd bytes."""
+    return text.encode(errors="backslashreplace").decode()

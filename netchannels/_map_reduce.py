@@ -17,7 +17,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
-from ._codec import Codec, codec
+import csp
+
+from ._batches import encoded
+from ._codec import Codec, DecodeFailed, codec
 from ._errors import TypeRefused
 from ._pool import pool
 from .placement._program import Placement
@@ -83,7 +86,8 @@ async def map_reduce(
     All three are functions at the top of a file, with annotations; the mapper returns or yields
     pairs: `-> list[tuple[str, int]]`, `-> Iterator[tuple[str, int]]`.
 
-    Raises csp.RequestFailed if one of them fails, TypeError for functions that cannot be placed,
+    Raises csp.RequestFailed if one of them fails, csp.ChannelTypeError for an input of another type
+    than the mapper takes, TypeError for functions that cannot be placed,
     TypeRefused (a TypeError) for types that are missing or cannot travel, ValueError for fewer than
     1 partition, PoolFailed if no program is left.
 
@@ -119,7 +123,7 @@ async def map_reduce(
     ) as running:
 
         def task(value: Q) -> Task:
-            return Task(job, [functions.request.encode(value)])
+            return Task(job, [encoded(value, functions.request, mapper.__name__)])
 
         async for parts in running.map(_each(task, inputs), progress=progress):
             for part, data in zip(shuffled, parts, strict=True):
@@ -127,7 +131,10 @@ async def map_reduce(
                     part.append(data)
         reducing = [Task(job, part, reduces=True) for part in shuffled if part]
         async for results in running.map(reducing, progress=progress):
-            found.update(functions.results.decode(results[0]))
+            try:
+                found.update(functions.results.decode(results[0]))
+            except DecodeFailed as error:
+                raise csp.RequestFailed(f"`{reducer.__name__}`: {error}") from None
     return found
 
 

@@ -92,6 +92,7 @@ class Member:
     closing: bool = False  # it gets no more
     blameless: bool = False
     how: str = ""  # it has ended
+    late: bool = False  # it was ended, for it did not become free
     hopeless: bool = False  # and none that follows would do better
     overran: bool = False  # its guard has ended it
     said: deque[str] = field(default_factory=lambda: deque[str](maxlen=KEPT))

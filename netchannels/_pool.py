@@ -18,11 +18,11 @@ from typing import Any, Generic, TypeVar, cast, overload
 import trio
 
 import csp
-from csp.lowlevel import current_kernel
+from csp.lowlevel import current_kernel, protected
 
 from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
-from ._batches import AROUND, MUCH, Answers, Failure, too_long
+from ._batches import AROUND, MUCH, Answers, Failure, encoded, too_long
 from ._codec import Codec, DecodeFailed, EncodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
 from ._rate import Rate
@@ -96,6 +96,7 @@ class Pool(Generic[Q, A]):
 
     # --- its block -------------------------------------------------------------------------
 
+    @protected
     async def __aenter__(self) -> Pool[Q, A]:
         self._opened = opened(
             self._placement.open(),
@@ -118,6 +119,7 @@ class Pool(Generic[Q, A]):
         self._staff.scale(site.size)
         return self
 
+    @protected
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -125,13 +127,21 @@ class Pool(Generic[Q, A]):
         tb: TracebackType | None,
     ) -> bool | None:
         self._is_open = False
-        with trio.CancelScope(shield=True):
-            await self._staff.leave(GRACE if error is None else 0)
+        try:
+            with trio.CancelScope(shield=True):
+                await self._staff.leave(GRACE if error is None else 0)
+        except BaseException as struck:  # Ctrl-C
+            await self._close(struck)
+            raise
+        return await self._close(error)
+
+    async def _close(self, error: BaseException | None) -> bool | None:
         closed = csp.CallFailed("the pool was closed before it was served")
         for source in list(self._sources):
             source.fail(closed)
         for request in [*self._waiting.take_all(), *self._resting]:
             request.answer(b"", closed)
+        kind, tb = (type(error), error.__traceback__) if error is not None else (None, None)
         return cast("bool | None", await self._opened.__aexit__(kind, error, tb))
 
     def _orders(self, name: str) -> Orders:
@@ -156,8 +166,8 @@ class Pool(Generic[Q, A]):
         the work: an `async def` is cancelled, a `def` gets a second, then its program is replaced.
 
         Raises csp.RequestFailed if the function raised, ran for too long or lost its program as often as it
-        may; EncodeFailed (a TypeError) for a request that cannot travel; PoolFailed if no
-        program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block.
+        may; csp.ChannelTypeError for a request of another type, EncodeFailed for one that cannot travel
+        (both are TypeErrors, and nothing was sent); PoolFailed if no program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block.
         """
         self._check_open()
         one = One()
@@ -247,7 +257,7 @@ class Pool(Generic[Q, A]):
             raise RuntimeError("a pool is used inside of its `async with` block")
 
     def _encoded(self, request: Any) -> bytes:
-        data = self._codecs[0].encode(request)
+        data = encoded(request, self._codecs[0], self._target.name.partition(":")[2])
         if len(data) > self._largest:
             raise EncodeFailed(too_long("request", len(data), self._largest))
         return data
@@ -257,7 +267,7 @@ class Pool(Generic[Q, A]):
         timeout = self._timeout if timeout is None else timeout
         if not timeout > 0:
             raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
-        return 0.0 if timeout == math.inf else timeout
+        return 0.0 if timeout == math.inf else float(timeout)
 
     def _source(
         self, requests: Any, ordered: bool, timeout: float | None, priority: float
@@ -452,7 +462,7 @@ class Pool(Generic[Q, A]):
         """The last program has ended, and no other one will be started."""
         said = "".join(f"\n    {line}" for line in member.said)
         self._failed = PoolFailed(
-            f"no worker of the pool is left; the last one, {member.label}: {member.how or 'lost'}{said}"
+            f"no worker of the pool is left; the last one, {member.label}: {member.how or 'it left'}{said}"
         )
         for source in list(self._sources):
             source.fail(self._failed)
@@ -523,7 +533,8 @@ def pool(
     labelled, and what they log is logged here.  A worker that is killed loses and doubles nothing: each
     request has one outcome, though it may have run more than once.
 
-    Raises TypeError for a function that the programs could not import, or with several parameters;
+    Raises TypeError for a function that the programs could not import, or with several parameters,
+    and for `workers` that are no placement;
     TypeRefused (a TypeError) for types that cannot travel; ValueError for numbers out of range.
 
     >>> import shutil
@@ -533,6 +544,8 @@ def pool(
         ...
     TypeError: a lambda has no name by which another program could import it: write it with `def` at the top of a file
     """
+    if not isinstance(cast(object, workers), Placement):
+        raise TypeError(f"workers is a placement, like Cores(4), not {workers!r}")
     if not isinstance(cast(object, restarts), int) or restarts < 1:
         raise ValueError(f"restarts is 1 or more, not {restarts!r}")
     if not 0 < largest <= LARGEST:

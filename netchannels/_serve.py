@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 import csp
+from csp.lowlevel import protected
 
 from ._address import Address
 from ._certificate import Certificate
@@ -47,10 +48,12 @@ class _Block:
     async def _enter(self) -> None:
         raise NotImplementedError
 
+    @protected
     async def __aenter__(self) -> Node:
         await self._enter()
         return Node(self._inside)
 
+    @protected
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -235,10 +238,12 @@ class Reconnected(Node):
         self._joined = joined
         self.has_lost_its_link = False
 
+    @protected
     async def __aenter__(self) -> Node:
         await _open_with(self._inside, self._joined)
         return self
 
+    @protected
     async def __aexit__(
         self,
         kind: type[BaseException] | None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import trio
@@ -21,6 +22,7 @@ from csp.lowlevel import take_over
 
 from ._batches import Answers
 from ._batches import Batches as BatchCalls
+from ._errors import NameRefused
 from ._members import Batches, InHand, Member, Share, WorkerStatus
 from ._node import Node
 from ._status import PeerLeft, PeerLost
@@ -156,8 +158,8 @@ class Staff:
                         pause, vain = FIRST_PAUSE, 0
                     else:
                         vain += 1
-                    if vain >= self._restarts or member.hopeless or member.how == CANNOT_WORK:
-                        LOG.error("%s is given up: %s", member.label, member.how)
+                    if vain >= self._restarts or member.hopeless:
+                        LOG.error("%s is given up: %s", member.label, member.how or "it left")
                         return
                     LOG.warning(
                         "%s: starting another one", member.happened(member.how or "it left")
@@ -193,7 +195,8 @@ class Staff:
                 over()
         finally:
             calls.close()
-            self._node.unshare(name)
+            with suppress(NameRefused):  # Ctrl-C has closed the node already
+                self._node.unshare(name)
             del self.members[name]
             slot.member = None
             self._policy.lost(member)
@@ -227,8 +230,12 @@ class Staff:
                     task_status.started(Program.none())
             if member.overran:
                 member.how = f"it ran too long and held the interpreter ({member.how})"
-            elif member.how == UNSTOPPABLE:
+            elif member.how == UNSTOPPABLE and member.blameless:
                 member.how = "it left, as a request could not be stopped"
+            elif member.late:
+                member.how = f"it was not free for work within {START:g} s of its start"
+            elif member.how == CANNOT_WORK and not member.joined:
+                member.hopeless = True
             member.ended.set()
 
         async with trio.open_nursery() as nursery:
@@ -249,7 +256,8 @@ class Staff:
             async for event in events:
                 member = self.members.get(event.peer)
                 if member is not None and isinstance(event, (PeerLost, PeerLeft)):
-                    member.blameless = member.blameless or isinstance(event, PeerLeft)
+                    in_order = isinstance(event, PeerLeft) and not event.why
+                    member.blameless = member.blameless or in_order
                     member.lost.set()
 
     # --- its work --------------------------------------------------------------------------
@@ -291,7 +299,7 @@ class Staff:
                         self._policy.answered(member, work, outcome.reply)
                     member.wake()
             if waiting.cancelled_caught:
-                member.blameless = True
+                member.blameless, member.late = True, not member.joined
                 member.kill()
         finally:
             batches.over = True

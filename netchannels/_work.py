@@ -103,7 +103,7 @@ class Work:
 
     async def _announce(self, run: _Run) -> None:
         """From now on this program may be silent; the answers before are written as well."""
-        await self._busy(max(SILENT, run.timeout) + RENEWED)
+        await self._busy(run.timeout + LATE if run.timeout else SILENT + RENEWED)
 
     def _expect_for_long(self) -> None:
         self._guard.expect(SILENT + 2 * RENEWED)
@@ -142,7 +142,9 @@ class Work:
                     run.done(
                         self._reply.encode(await answer if inspect.isawaitable(answer) else answer)
                     )
-                except Exception as error:
+                except BaseException as error:
+                    if _is_ours(error):
+                        raise
                     run.failed(Failure(RAISED, *in_words(error)))
             if scope.cancelled_caught:
                 run.failed(Failure(OVERRAN, f"it ran longer than {run.timeout:g} s"))
@@ -154,7 +156,7 @@ class Work:
         for data in self._begun(run):
             try:
                 run.done(self._reply.encode(self._function(self._request.decode(data))))
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 run.failed(Failure(RAISED, *in_words(error)))
 
     async def _in_thread_for_a_time(self, run: _Run) -> None:
@@ -170,6 +172,14 @@ class Work:
         self.leaves = True
         run.failed(Failure(OVERRAN, f"it ran longer than {run.timeout:g} s", run.where_it_is()))
         scope.cancel()
+
+
+def _is_ours(error: BaseException) -> bool:
+    """True for what is about this program, though it was raised in a function of the user."""
+    kinds = (trio.Cancelled, KeyboardInterrupt)
+    if isinstance(error, BaseExceptionGroup):
+        return cast(Any, error).subgroup(kinds) is not None
+    return isinstance(error, kinds)
 
 
 class _Run:

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -46,16 +47,19 @@ START = 60.0  # seconds in which it is let in
 def main(argv: list[str] | None = None) -> int:
     """Work until told to leave, and return the exit code."""
     options = _parser().parse_args(argv)
+    parent = _own_input()
     try:
-        orders = Orders.parse(sys.stdin.buffer.readline().decode())
+        orders = Orders.parse(_line(parent))
     except ValueError as error:
         print(f"netchannels.worker: {error}", file=sys.stderr)
         return 1
-    _watch_parent(options.connect)
+    _watch_parent(parent)
     _write_records()
     try:
         left = run(orders, options.connect, guard=_Switch())
     except (NetworkError, csp.LinkLost) as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__, limit=-3)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return CANNOT_WORK if isinstance(error, TypeRefused) else 1
     if not left:  # a thread that cannot be stopped would keep the program
@@ -74,15 +78,11 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
     sys.path[:] = orders.path or sys.path
     try:
         function = Target(orders.target, orders.file).load()
-    except Exception as error:
-        missing = isinstance(error, ImportError)
+    except (Exception, SystemExit) as error:  # a script without a guard may call sys.exit
+        way_out = "; install it there, or bring its file there under the same path"
         raise TypeRefused(
             f"`{orders.target}` cannot be imported on {socket.gethostname()} by {sys.executable}: "
-            + (
-                f"{error}; install it there, or bring its file there under the same path"
-                if missing
-                else in_words(error)[0]
-            )
+            f"{in_words(error)[0]}{way_out if isinstance(error, ImportError) else ''}"
         ) from error
     return csp.run(_work, orders, address, function, guard or Unguarded())
 
@@ -151,22 +151,32 @@ async def _end_with_its_link(node: Node, guard: Guard) -> None:
 # --- the parent ----------------------------------------------------------------------------
 
 
-def _watch_parent(address: str) -> None:
-    """End with the parent, whatever this program does, and remove the socket that it has left."""
+def _watch_parent(orders: int) -> None:
+    """End with the parent, whatever this program does; its death is the end of what it writes."""
 
     def watch() -> None:
-        while os.read(0, 4096):
+        while os.read(orders, 4096):
             pass
-        if address.startswith("unix:"):
-            path = address.removeprefix("unix:")
-            for remove, what in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):
-                try:
-                    remove(what)
-                except OSError:  # another program was faster, or the parent itself
-                    break
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="watches the parent").start()
+
+
+def _line(file: int) -> str:
+    """The first line; nothing comes behind it while this program lives."""
+    data = b""
+    while not data.endswith(b"\n") and (more := os.read(file, 64 * 1024)):
+        data += more
+    return data.decode()
+
+
+def _own_input() -> int:
+    """Standard input for us alone: what reads it in a request finds that it has ended."""
+    orders = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return orders
 
 
 class _Switch:
@@ -175,9 +185,12 @@ class _Switch:
     It writes where all threads are to standard error, and ends the program.
     """
 
+    def __init__(self) -> None:
+        self._error = os.dup(2)  # whatever becomes of sys.stderr
+
     def expect(self, seconds: float, /) -> None:
         """Strike unless told again within so many seconds."""
-        faulthandler.dump_traceback_later(seconds, exit=True)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self._error)
 
     def end(self) -> None:
         """End the program now."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import observer, parked, pools
+from benchmarks import observer, parked, pools, tracing
 from benchmarks.measure import SMOKE, Candidate, Skipped, Unavailable, interleave, peer
 from benchmarks.peers import (
     on_asyncio,
@@ -270,3 +270,12 @@ def test_an_unknown_group_is_refused(capsys):
         command.main(["nonsense"])
     assert stop.value.code == 2
     assert "commstime" in capsys.readouterr().err
+
+
+def test_tracing_is_measured_an_event():
+    group = tracing.measure(TINY, lambda _: None)
+    plain, counted, traced = group.rows
+    assert 4 <= tracing.events_of_a_communication(20) <= 8
+    assert plain.goal is None
+    assert counted.goal is traced.goal is tracing.COST
+    assert all(math.isfinite(row.compared) for row in (counted, traced))

@@ -29,6 +29,7 @@ PACKAGES = ("csp", "netchannels")
 SOURCES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "README.zh.md",
     ROOT / "DEVELOPING.md",
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("csp/mistakes/*.md")),
@@ -124,8 +125,12 @@ FENCE = re.compile(
 )
 TYPED_ELSEWHERE = {  # pages whose commands another test types in
     "README.md": "tests/test_readme.py",
+    "README.zh.md": "tests/test_readme.py",  # the same commands: tests/test_translation.py
     "docs/network/tutorial.md": "tests/test_tutorial.py",
 }
+
+
+SAVE = re.compile(r"(?:[Ss]ave (?:it|this one) as|保存为) `([\w./-]+)`")
 
 
 class Fence(NamedTuple):
@@ -241,8 +246,7 @@ def commands_of(block: str) -> list[str]:
 
 def saved_in(text: str) -> dict[str, str]:
     """The files that a reader is told to save, each the block that follows."""
-    found = re.finditer(r"[Ss]ave it as `([\w./-]+)`", text)
-    return {save[1]: next(fences_in(text[save.end() :])).text for save in found}
+    return {save[1]: next(fences_in(text[save.end() :])).text for save in SAVE.finditer(text)}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a Unix shell")
@@ -282,9 +286,15 @@ SHELL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1], shell=True
 
 def code_in(text: str) -> str:
     """What stands in backticks, in fences and in indented blocks."""
-    fenced = re.findall(r"^```(?!python)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    fenced = [fence.text for fence in fences_in(text) if fence.kind not in ("python", "text")]
+    text = FENCE.sub("", text)
     return "\n".join(fenced + re.findall(r"^    .*", text, re.MULTILINE) + spans_in(text))
+
+
+def links_in(text: str) -> set[str]:
+    """The files to which a page links; code may look like a link."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", prose))
 
 
 def spans_in(text: str) -> list[str]:
@@ -303,8 +313,8 @@ def files(text: str) -> set[str]:
             r"(?<![\w./~$-])[\w.-]+/[\w./-]*|(?<![\w./-])[\w.-]+\.(?:py|md|toml|yaml)\b", code
         )
     )
-    links = set(re.findall(r"\]\((?!\w+:|#)([^)#]+)", text))
-    own = {"program.py", *re.findall(r"[Ss]ave it as `([^`]+)`", text)}
+    links = links_in(text)
+    own = {"program.py", *SAVE.findall(text)}
     return {name for name in named | links if name not in own and not is_placeholder(name)}
 
 
@@ -312,7 +322,7 @@ def is_placeholder(name: str) -> bool:
     """A word to be replaced, what make makes, or a name with a version."""
     return bool(
         re.search(r"(?<![A-Za-z])[A-Z]+(?![A-Za-z]|[\w.]*\.md)|^\w+/\d+$", name)
-    ) or name.startswith(".venv/")
+    ) or name.startswith((".venv/", "site/"))
 
 
 def exists(name: str, page: Path) -> bool:
@@ -348,8 +358,7 @@ def test_each_file_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
-    links = set(re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", text))
+    links = links_in(page.read_text(encoding="utf-8"))
     missing = {link for link in links if not (page.parent / link).exists()}
     assert not missing
 

@@ -33,7 +33,13 @@ DOORS = {
         Item Party Standing Watch Rendezvous Given Giver Taker Settling
         take_over travelling home_of same_channel Latch
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
-        on_event copies_elsewhere description_of channel_of Description ChannelDescription
+        on_event copies_elsewhere description_of channel_of Description ChannelDescription protected
+    """,
+    "csp.view": """
+        picture_of picture_of_main as_text as_mermaid as_svg Picture Node Box Wire DrawError
+        TraceFile Trace BrokenTrace short_names
+        stamped Stamped spans Span usage Usage meetings Meetings Met
+        chart Chart Message Repeated chart_as_text chart_as_mermaid write_timeline
     """,
     "csp.patterns": """
         emit counter ticker collect fold sink printer
@@ -43,9 +49,6 @@ DOORS = {
         pipeline Stage farm
     """,
     "csp.testing": "check_channel cancel_at_every_step",
-    "csp.view": """
-        picture_of picture_of_main as_text as_mermaid as_svg Picture Node Box Wire DrawError
-    """,
     "netchannels": """
         serve connect over Node
         pool Pool PoolFailed WorkerStatus map_reduce Cores Hosts DaskCluster CannotStart ProgramLost

@@ -178,9 +178,11 @@ def others(*modules: str) -> list[str]:
 
 
 def the_deciding_files_know_no_trio() -> Iterator[Use]:
-    """_offer, _buffers, _rendezvous, _observe and _kernel import the stdlib and each other"""
+    """_offer, _buffers, _rendezvous, _observe and _kernel import the stdlib and each other;
+    _observe has its records from msgspec"""
     for use in imports([m for m in CORE if m in WITHOUT_TRIO]):
-        if ours(use) not in WITHOUT_TRIO and not use.starts(*sys.stdlib_module_names):
+        records = module_of(use.file) == "csp._observe" and use.starts("msgspec")
+        if not (records or ours(use) in WITHOUT_TRIO or use.starts(*sys.stdlib_module_names)):
             yield use
 
 

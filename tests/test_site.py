@@ -87,6 +87,7 @@ def part(name: str) -> ModuleType:
     ("file", "page"),
     [
         ("README.md", "index.md"),
+        ("README.zh.md", "zh/index.md"),
         ("DEVELOPING.md", "DEVELOPING.md"),
         ("docs/network/tutorial.md", "network/tutorial.md"),
         ("examples/life.py", "examples/life.md"),
@@ -168,11 +169,38 @@ def test_a_diagram_is_drawn(site: Path, address: str, browser: Browser) -> None:
     assert browser.until(lambda: drawn(browser)) == 1
 
 
+@pytest.mark.parametrize(
+    ("parted", "joined"),
+    [
+        ("两个|进程|会|结束", "两个|进程会|结束"),
+        ("出|了|错|的|时候", "出了错的|时候"),
+        ("会|结束", "会结束"),
+        ("`Par` |与|接线", "`Par` |与接线"),
+        ("死锁|检测", "死锁|检测"),
+    ],
+)
+def test_a_single_character_is_no_word_of_the_search(parted: str, joined: str) -> None:
+    assert part("hooks").joined(parted.replace("|", "\u200b")).replace("\u200b", "|") == joined
+
+
 @in_a_browser
-def test_the_search_finds_a_word(address: str, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("rendezvous", "concepts/extended-rendezvous/"),
+        ("死锁", "zh/tutorial/06-errors-and-deadlock/"),
+        ("会合", "zh/"),
+    ],
+)
+def test_the_search_finds_a_word(address: str, browser: Browser, word: str, page: str) -> None:
     browser.open(address)
     browser.value("document.querySelector('[data-md-component=search-query]').focus()")
-    browser.say("Input.insertText", text="rendezvous")
-    found = "document.querySelectorAll('.md-search-result__link').length"
-    assert browser.until(lambda: browser.value(found))
+    browser.say("Input.insertText", text=word)
+    found = "document.querySelector('.md-search-result__link')?.getAttribute('href')"
+    assert (browser.until(lambda: browser.value(found)) or "").startswith(f"{address}{page}?")
     assert browser.complaints == []
+
+
+def test_chinese_pages_say_that_they_are(site: Path) -> None:
+    for name, language in (("zh/index.html", "zh-Hans"), ("index.html", "en")):
+        assert f'<html lang="{language}"' in (site / name).read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""The command `csp`: run a process network from a file, trace it, draw it.
+"""The command `csp`: run a process network from a file, trace it, draw it, explain what went wrong.
 
-    _report  _target  _arguments  _command_run  _command_draw
+    _report  _target  _arguments  _command_run  _command_draw  _command_trace  _command_explain
 
 Exit codes: 0 it ran; 1 the program failed; 2 the command line is wrong; 130 Ctrl-C.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import csp
 
-from . import _command_draw, _command_run
+from . import _command_draw, _command_explain, _command_run, _command_trace
 from ._report import failed, show_warning
 from ._target import UsageError
 
@@ -58,6 +58,23 @@ COMMANDS = (
         _command_draw.EXAMPLES,
         _command_draw.describe,
         _command_draw.draw,
+    ),
+    Command(
+        "trace",
+        "show what happened in a run, from its trace",
+        "Show what happened in a run, from the file that `csp run --trace FILE` has written: a "
+        "sequence chart, or one of the others.",
+        _command_trace.EXAMPLES,
+        _command_trace.describe,
+        _command_trace.run,
+    ),
+    Command(
+        "explain",
+        "show the page about a mistake",
+        "Show the page that a message names, or list all pages.",
+        _command_explain.EXAMPLES,
+        _command_explain.describe,
+        _command_explain.explain,
     ),
 )
 

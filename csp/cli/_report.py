@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import traceback
 import typing
+from collections import Counter
 from pathlib import Path
 from typing import Any, TextIO
 
 import csp
 
-# said by one line: what to change stands in the message, a traceback would only hide it
-SHORT = (csp.Deadlock, csp.WiringError, csp.ChannelTypeError, csp.EndClosed)
+# the page of any error of a process: its cause stands in the traceback.  Of errors with a page of
+# their own, what to change stands in the message, and a traceback would only hide it.
+LONG = "(csp explain failed-process)"
+# what Python says by itself, and the page about it
+PYTHONS = {
+    r"coroutine '.*' was never awaited": "(csp explain forgotten-await)",
+    r".*'coroutine'": "(csp explain forgotten-await)",
+    r"'Receiver' object is not iterable": "(csp explain forgotten-await)",
+    r"no running event loop": "(csp explain other-loop)",
+    r"'async for' requires .* got Sender": "(csp explain wrong-end)",
+    r"'async for' requires .* got Channel": "(csp explain not-an-end)",
+}
 
 
 def show_warning(
@@ -24,7 +37,9 @@ def show_warning(
 ) -> None:
     """A warning in one line, without a place inside of csp."""
     place = "" if _internal(filename) else f" ({Path(filename).name}:{lineno})"
-    print(f"{category.__name__}: {message}{place}", file=sys.stderr)
+    print(
+        _with_page(f"{category.__name__}: {message}{place}", _of_python(message)), file=sys.stderr
+    )
 
 
 def failed(error: BaseException) -> int:
@@ -33,14 +48,33 @@ def failed(error: BaseException) -> int:
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in errors):
         print("csp: interrupted", file=sys.stderr)
         return 130
-    for leaf in errors:
-        if isinstance(leaf, SHORT) or _is_of_network(leaf):
-            print(f"{type(leaf).__name__}: {leaf}{_place(leaf)}", file=sys.stderr)
-        else:
-            report = traceback.TracebackException.from_exception(leaf)
-            _leave_out_internals(report)
-            print("".join(report.format()), end="", file=sys.stderr)
+    for text, times in Counter(_told(leaf) for leaf in errors).items():  # copies fail alike
+        print(text + (f" (x {times})" if times > 1 else ""), file=sys.stderr)
     return 1
+
+
+def _told(error: BaseException) -> str:
+    page = _page_of(error)
+    if (page and page != LONG) or _is_of_network(error):
+        return _with_page(f"{type(error).__name__}: {error}{_place(error)}", page)
+    report = traceback.TracebackException.from_exception(error)
+    _leave_out_internals(report)
+    return "".join(report.format()).rstrip("\n")
+
+
+def _page_of(error: BaseException) -> str:
+    """The note that names the page about it, or ""."""
+    notes = [n for n in getattr(error, "__notes__", ()) if n.startswith("(csp explain ")]
+    return _of_python(error) or (notes[0] if notes else "")
+
+
+def _of_python(said: object) -> str:
+    return next((page for words, page in PYTHONS.items() if re.match(words, str(said))), "")
+
+
+def _with_page(text: str, page: str) -> str:
+    """In the same line, or in the last of several."""
+    return text + (page and ("\n" if "\n" in text else " ") + page)
 
 
 def _is_of_network(error: BaseException) -> bool:
@@ -67,10 +101,20 @@ def _internal(filename: str) -> bool:
     )
 
 
+def _from_here(filename: str) -> str:
+    """The path from the current directory, of a file in it."""
+    path = Path(filename)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
+
+
+def _of_stdlib(filename: str) -> bool:
+    return Path(os.__file__).parent in Path(filename).parents and "site-packages" not in filename
+
+
 def _place(error: BaseException) -> str:
     """Where in the user's files it was raised, unless the message says a place already."""
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = traceback.StackSummary.from_list(f for f in frames if not _internal(f.filename))
+    all_frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in all_frames if not _internal(f.filename) and not _of_stdlib(f.filename)]
     if not frames or f"{Path(frames[-1].filename).name}:" in str(error):
         return ""
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
@@ -80,6 +124,8 @@ def _leave_out_internals(report: traceback.TracebackException) -> None:
     report.stack = traceback.StackSummary.from_list(
         frame for frame in report.stack if not _internal(frame.filename)
     )
+    for frame in report.stack:
+        frame.filename = _from_here(frame.filename)
     for part in (report.__cause__, report.__context__, *(report.exceptions or ())):
         if part is not None:
             _leave_out_internals(part)

@@ -6,6 +6,8 @@ it the one of this thread.
 `description_of` and `channel_of` say what a process that has not started is made of.
 
 `copies_elsewhere` makes processes of which the bodies run elsewhere.  `Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
+
+`@protected` keeps Ctrl-C out of a function and what it calls, up to where that waits.
 """
 
 from .._description import ChannelDescription as ChannelDescription
@@ -29,6 +31,7 @@ from .._offer import Watch as Watch
 from .._parking import TrioKernel as TrioKernel
 from .._parking import current_kernel as current_kernel
 from .._parking import install as install
+from .._parking import protected as protected
 from .._rendezvous import Rendezvous as Rendezvous
 from .._tentative import Given as Given
 from .._tentative import Giver as Giver

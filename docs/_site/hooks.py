@@ -7,12 +7,14 @@ if it has one, and otherwise is plain text.
 from __future__ import annotations
 
 import ast
+import json
 import posixpath
 import re
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
@@ -24,6 +26,9 @@ OUTSIDE = {  # where pages stand in the project, and where in the site
     "csp/mistakes/*.md": "mistakes/",
     "examples/*.py": "examples/",
 }
+STARTS = {"README.md": "index.md", "README.zh.md": "zh/index.md"}  # these have pages of their own
+HAN = "[\u4e00-\u9fff]"
+PARTED = "\u200b"  # between Chinese words in the index of the search: a space that nobody sees
 FENCES = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[([^\]]+)\]\((?!\w+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -41,8 +46,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def in_site(path: str) -> str | None:
     """The page of a file of the project, as its path in the site, or None."""
-    if path == "README.md":
-        return "index.md"
+    if path in STARTS:
+        return STARTS[path]
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     for pattern, where in OUTSIDE.items():
@@ -103,8 +108,29 @@ def sources(name: str) -> list[str]:
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Mermaid is loaded from this site, by pages that have a diagram."""
+    """Chinese pages say that they are; pages that have a diagram load Mermaid, from this site."""
+    if page.url.startswith("zh/"):
+        output = output.replace('<html lang="en"', '<html lang="zh-Hans"', 1)
     if 'class="mermaid"' not in output:
         return output
     script = get_relative_url("assets/mermaid.min.js", page.url)
     return output.replace("</head>", f'<script src="{script}"></script>\n</head>', 1)
+
+
+@event_priority(-100)  # when the search has written its index
+def on_post_build(config: MkDocsConfig) -> None:
+    file = Path(config.site_dir, "search", "search_index.json")
+    index = json.loads(file.read_text(encoding="utf-8"))
+    for entry in index["docs"]:
+        entry["title"], entry["text"] = joined(entry["title"]), joined(entry["text"])
+    file.write_text(json.dumps(index, separators=(",", ":")), encoding="utf-8")
+
+
+def joined(text: str) -> str:
+    """Single Chinese characters become part of the word before them, or else of the one behind.
+
+    The search cuts what a reader types into words of the index, but never asks for the whole of it:
+    where a character is a word, it finds all words that begin with it.
+    """
+    text = re.sub(f"(?<={HAN}){PARTED}(?={HAN}(?!{HAN}))", "", text)
+    return re.sub(f"(?<!{HAN})({HAN}){PARTED}(?={HAN})", r"\1", text)

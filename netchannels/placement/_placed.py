@@ -209,13 +209,13 @@ class _Running:
         with trio.move_on_after(GRACE if done or (lost and self.joined) else 0, shield=True):
             await self._over.wait()
         self._scope.cancel()
-        if self._over.is_set() and self._how and not done:
+        if not done and (self._over.is_set() or (lost and self.joined)):
             raise self.lost()
 
     def lost(self) -> ProgramLost:
         """It has ended before its process."""
         pid = f" (pid {self._program.pid})" if self._program.pid else ""
-        how = self._how or "it left"
+        how = self._how or ("it left" if self._over.is_set() else "its link is lost")
         return ProgramLost(f"{self._label}{pid} has ended before its process: {how}")
 
 

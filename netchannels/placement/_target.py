@@ -108,6 +108,11 @@ def _module_of(module: str, qualname: str) -> tuple[str, str]:
     spec: Any = getattr(loaded, "__spec__", None)
     file: str | None = getattr(loaded, "__file__", None)
     if module == "__main__" and spec is not None:  # python -m package.module
+        if spec.name == "__main__":
+            raise TypeError(
+                f"`{qualname}` stands in the `__main__.py` of a directory or zip file, under whose name "
+                f"another program imports something else: move it to a module beside it"
+            )
         return cast(str, spec.name), ""
     if module != "__main__" and _is_found(module, file):
         return module, ""

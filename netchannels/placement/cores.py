@@ -1,10 +1,13 @@
 """Programs on the cores of this machine: OS processes that connect over a Unix socket.
 
 Where there are no Unix sockets they connect over the loopback, encrypted and with proof like any other node.
+
+Invariant: what a program has started ends with it; all of them end with the parent, whatever they do.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -17,11 +20,14 @@ from typing import Any, cast
 
 import trio
 
+from . import _cleaner
 from ._program import Placement
 from ._site import GRACE, Hear, Orders, Program, Site, how_it_ended
 
 LONGEST_LINE = 64 * 1024  # bytes; what is longer is heard in parts
 CAN_HAVE_SOCKETS = hasattr(socket, "AF_UNIX") and sys.platform != "win32"
+LONGEST_PATH = 100  # bytes of the path of a socket: systems take 104 to 108
+SHORT = "/tmp"  # for sockets, where the directory for temporary files has too long a path
 
 
 class Cores(Placement):
@@ -59,16 +65,57 @@ async def _opened(size: int) -> AsyncGenerator[Site]:
     if not CAN_HAVE_SOCKETS:
         yield _Here("127.0.0.1:0", size)
         return
-    directory = tempfile.mkdtemp(prefix="netchannels-")  # 0700
+    cleaner = _Cleaner()
     try:
-        yield _Here(f"unix:{directory}/node", size)
+        yield _Here(f"unix:{cleaner.directory}/node", size, cleaner)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        cleaner.end()
+
+
+class _Cleaner:
+    """The directory of the socket, and a program that removes it, and kills the others, if this
+    program dies; it is told of them.
+    """
+
+    def __init__(self) -> None:
+        self.directory: str = _short_directory()  # 0700
+        command = [sys.executable, "-I", "-S", _cleaner.__file__, self.directory]
+        nothing = subprocess.DEVNULL
+        try:
+            self._process = subprocess.Popen(
+                command, bufsize=0, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError:
+            os.rmdir(self.directory)
+            raise
+
+    def tell(self, number: int) -> None:
+        """A program has started; below 0: it is over."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # somebody has killed it, which harms nobody now
+            self._process.stdin.write(f"{number}\n".encode())
+
+    def end(self) -> None:
+        """All programs are over."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self._process.kill()
+        with self._process:  # its pipe is closed
+            pass
+
+
+def _short_directory() -> str:
+    """A new one, in which the path of a socket is short enough."""
+    directory = tempfile.mkdtemp(prefix="netchannels-")
+    if len(os.fsencode(directory)) > LONGEST_PATH - len("/node"):
+        os.rmdir(directory)
+        directory = tempfile.mkdtemp(prefix="netchannels-", dir=SHORT)
+    return directory
 
 
 class _Here(Site):
-    def __init__(self, listen: str, size: int) -> None:
-        self.listen, self.size = listen, size
+    def __init__(self, listen: str, size: int, cleaner: _Cleaner | None = None) -> None:
+        self.listen, self.size, self._cleaner = listen, size, cleaner
 
     async def run(
         self,
@@ -81,9 +128,12 @@ class _Here(Site):
     ) -> str:
         """Start program `number`, and return how it has ended."""
         command = [sys.executable, "-m", "netchannels.worker", orders.target, "--connect", address]
+        pid = 0
         try:
             async with trio.open_nursery() as nursery:
                 process: trio.Process = await nursery.start(local_process(command, _end))
+                pid = process.pid
+                self._tell_cleaner(pid)
                 nursery.start_soon(hear_lines, process.stdout, "stdout", hear)
                 nursery.start_soon(hear_lines, process.stderr, "stderr", hear)
                 assert process.stdin is not None
@@ -93,14 +143,19 @@ class _Here(Site):
                     pass  # it has ended already, and how is told below
                 task_status.started(_Process(process))
                 code = await process.wait()
-                nursery.cancel_scope.deadline = (
-                    trio.current_time() + GRACE
-                )  # a child of it has its pipes
+                _kill(process)  # what it has started, and would keep its pipes
+                nursery.cancel_scope.deadline = trio.current_time() + GRACE
         except ExceptionGroup as group:
             if len(group.exceptions) == 1:  # what the nursery has wrapped: it could not be started
                 raise group.exceptions[0] from None
             raise
+        finally:
+            self._tell_cleaner(-pid)
         return how_it_ended(code)
+
+    def _tell_cleaner(self, number: int) -> None:
+        if self._cleaner is not None and number:
+            self._cleaner.tell(number)
 
 
 def local_process(
@@ -131,7 +186,15 @@ async def _end(process: trio.Process) -> None:
     process.terminate()
     with trio.move_on_after(GRACE):
         await process.wait()
-    process.kill()
+    _kill(process)
+
+
+def _kill(process: trio.Process) -> None:
+    """End it at once, and what it has started."""
+    if sys.platform != "win32":
+        _cleaner.end_group(process.pid)
+    else:
+        process.kill()
 
 
 class _Process(Program):
@@ -141,7 +204,8 @@ class _Process(Program):
 
     def kill(self) -> None:
         """End it at once."""
-        self._process.kill()
+        if self._process.returncode is None:
+            _kill(self._process)
 
 
 async def hear_lines(stream: Any, name: str, hear: Hear, /) -> None:

@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import trio
 
 from .._address import Address
+from ._cleaner import end_group
 from ._program import Placement
 from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
 
@@ -363,8 +364,9 @@ def run_there(orders: Orders, address: str, ticket: str, topic: str, /) -> str:
     for reader in readers:
         reader.start()
     how = how_it_ended(process.wait())
+    end_group(process.pid)  # what it has started, and would keep its pipes
     for reader in readers:
-        reader.join(GRACE)  # a child of it may have its pipes
+        reader.join(GRACE)
     with _KEPT.lock:
         _KEPT.programs[ticket] = None
     tell("ended", how)

@@ -78,6 +78,13 @@ async def element() -> None:
 async def fails(inp: Receiver[int]) -> None:
     raise ValueError("boom")
 
+def fail_alike():
+    return 3 * fails_at_once()
+
+@process
+async def fails_at_once() -> None:
+    raise ValueError("boom")
+
 async def failure() -> None:
     x = Channel(int, name="x")
     with x.sender() as tx:
@@ -317,8 +324,9 @@ def test_a_wrong_value_is_one_line_with_its_place(run: Run) -> None:
     code, _, err = run("element")
     line = PROGRAM.splitlines().index('        await tx.send("text")') + 1
     assert code == 1
-    assert (
-        err == f"ChannelTypeError: channel `x` carries int, not str ('text') (program.py:{line})\n"
+    assert err == (
+        f"ChannelTypeError: channel `x` carries int, not str ('text') (program.py:{line}) "
+        f"(csp explain wrong-type)\n"
     )
 
 
@@ -337,6 +345,16 @@ def test_an_error_of_the_program_has_its_own_lines_and_no_internal_ones(
         assert "in process `fails` (program.py:" in err
     else:
         assert "The above exception was the direct cause" in err
+
+
+def test_copies_that_fail_alike_are_told_once_with_paths_from_here(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("fail_alike")
+    assert code == 1
+    assert err.count('File "program.py", line ') == 1
+    assert err.endswith("(csp explain failed-process) (x 3)\n")
 
 
 def test_errors_of_loading_are_told_without_internal_lines(tmp_path: Path) -> None:
@@ -370,7 +388,8 @@ def test_warnings_are_switched_on_and_told_in_one_line(run: Run) -> None:
     line = PROGRAM.splitlines().index("        tx.send(1)") + 1
     assert code == 0
     assert err == (
-        f"RuntimeWarning: coroutine 'Sender.send' was never awaited (program.py:{line})\n"
+        f"RuntimeWarning: coroutine 'Sender.send' was never awaited (program.py:{line}) "
+        f"(csp explain forgotten-await)\n"
     )
 
 

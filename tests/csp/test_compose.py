@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -145,3 +146,61 @@ def test_a_process_is_a_coroutine_for_a_nursery_and_by_hand() -> None:
         return await Await()
 
     assert trio.run(by_hand) == 7
+
+
+def test_a_list_of_processes_is_refused_with_what_to_write() -> None:
+    processes = [after(0), after(1)]
+    with pytest.raises(TypeError, match=r"not a list: write `Par\(\*processes\)`"):
+        Par(processes)  # type: ignore[call-overload]
+    for each in processes:
+        each.close()
+
+
+def test_ends_given_to_a_bare_coroutine_retire_without_a_warning() -> None:
+    async def plain(out: csp.Sender[int]) -> None: ...
+
+    async def main() -> None:
+        numbers = Channel(int, name="numbers")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(TypeError, match="decorate it with @process"):
+                Par(plain(numbers.sender()))
+        with numbers.receiver() as rx:
+            with pytest.raises(csp.EndOfChannel):
+                await rx.receive()
+
+    csp.run(main)
+
+
+def test_one_that_fails_in_a_nested_par_cancels_those_around_before_its_ends_retire(
+    run: Any,
+) -> None:
+    @process
+    async def producer(out: csp.Sender[int]) -> None:
+        while True:
+            await out.send(0)
+
+    @process
+    async def worker(inp: csp.Receiver[int]) -> None:
+        await inp.receive()
+        raise ValueError("broken")
+
+    async def main() -> None:
+        numbers = Channel(int, name="numbers")
+        await Par(producer(numbers.sender()), Par(worker(numbers.receiver())))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        run(main)
+    leaves = caught.value.exceptions[0]
+    assert len(caught.value.exceptions) == 1
+    assert isinstance(leaves, ExceptionGroup)
+    assert isinstance(leaves.exceptions[0], ValueError)
+
+
+def test_trio_says_what_to_write_to_whoever_starts_a_called_process_in_a_nursery() -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(TypeError, match=r"nursery.start_soon\(after, \.\.\.\)"):
+                nursery.start_soon(after(0))  # type: ignore[arg-type]
+
+    trio.run(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Awaitable, Callable
@@ -891,7 +892,7 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    monkeypatch.setattr("csp._deadlock.describe", lambda waits: "stuck")
+    monkeypatch.setattr("csp._deadlock.deadlock", lambda waits: csp.Deadlock("stuck"))
     return Looks(monkeypatch)
 
 
@@ -935,3 +936,48 @@ def test_it_rests_after_a_look(
     looks.time += after
     looks.judge(idle, timeout)
     assert looks.looks == (2 if looked else 1)
+
+
+# --- how it is described ------------------------------------------------------------------------
+
+
+@process
+async def trader(out: Sender[int], inp: Receiver[int]) -> None:
+    await out.send(1)
+    await inp.receive()
+
+
+def reported(main: Any) -> str:
+    with pytest.raises(csp.Deadlock) as caught:
+        csp.run(main)
+    return "\n".join([str(caught.value), *caught.value.__notes__])
+
+
+def test_the_same_network_is_described_in_the_same_way_at_each_run() -> None:
+    async def main() -> None:
+        ways = [Channel(int, name=f"way {n}") for n in range(5)]
+        ends = [(ways[n].sender(), ways[n - 1].receiver()) for n in range(5)]
+        await Par(*(trader(*pair).named(f"trader {n}") for n, pair in enumerate(ends)))
+
+    first = reported(main)
+    assert "`trader 0` waits to send to `way 0`" in first.splitlines()[2]
+    assert {reported(main) for _ in range(10)} == {first}
+
+
+def test_a_channel_without_the_other_end_needs_one() -> None:
+    async def main() -> None:
+        there, back = Channel(int, name="there"), Channel(int, name="back")
+        await Par(trader(there.sender(), back.receiver()), trader(there.sender(), back.receiver()))
+
+    said = reported(main)
+    assert ", which has no receiver: make one and give it to a process\n" in said
+    assert said.endswith("(csp explain no-other-end)")
+
+
+def test_a_process_that_is_awaited_inline_waits_at_a_line_of_its_own() -> None:
+    async def main() -> None:
+        there, back = Channel(int, name="there"), Channel(int, name="back")
+        await trader(there.sender(), back.receiver())
+
+    line = inspect.unwrap(trader).__code__.co_firstlineno + 2
+    assert f"which has no receiver, at test_deadlock.py:{line}" in reported(main)

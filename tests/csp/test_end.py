@@ -87,10 +87,10 @@ async def sent(end: Sender[int]) -> None:
 
 
 LOST: dict[str, tuple[Any, str]] = {
-    "retired": (retired, "^this sender of `c` was retired$"),
-    "dropped": (dropped_with_its_process, r"^process `holds` \(test_end.py:\d+\) was never run$"),
+    "retired": (retired, "^this sender of `c` was retired\n"),
+    "dropped": (dropped_with_its_process, r"^process `holds` \(test_end.py:\d+\) was never run\n"),
     "moved": (moved, r"^you gave `c`'s sender to `holds` at test_end.py:\d+; `.clone\(\)` it to"),
-    "sent": (sent, "^you sent this sender of `c` away$"),
+    "sent": (sent, "^you sent this sender of `c` away\n"),
 }
 
 USES: dict[str, Callable[[Sender[int]], Any]] = {
@@ -454,3 +454,35 @@ def test_ends_of_two_sides_given_to_one_process_are_two_ends(run: Any) -> None:
         return await both(channel.sender(), channel.receiver())
 
     assert run(main) == 7
+
+
+# --- what an end does not have ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "message"),
+    [
+        ("sender", "receive", "a sender has no `receive`: that is for the receivers of `c`"),
+        ("receiver", "send", "a receiver has no `send`: that is for the senders of `c`"),
+        ("sender", "put", "a sender has no `put`"),
+    ],
+)
+def test_whoever_wants_what_the_other_end_has_is_told(what: str, name: str, message: str) -> None:
+    with getattr(Channel(int, name="c"), what)() as end:
+        with pytest.raises(AttributeError) as caught:
+            getattr(end, name)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("send", "a channel has no `send`: make an end of it, `c.sender()`"),
+        ("receive", "a channel has no `receive`: make an end of it, `c.receiver()`"),
+        ("put", "a channel has no `put`"),
+    ],
+)
+def test_whoever_uses_a_channel_as_an_end_is_told_to_make_one(name: str, message: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(Channel(int, name="c"), name)
+    assert str(caught.value) == message

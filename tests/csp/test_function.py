@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,20 @@ async def generator() -> Any:
 @pytest.mark.parametrize("wrong", [3, "name", int, lambda: None, generator, pytest, [drain]])
 @pytest.mark.parametrize("decorate", [process, process(name="x")])
 def test_only_an_async_function_can_be_made_a_process(wrong: Any, decorate: Any) -> None:
-    with pytest.raises(TypeError, match="@process needs an `async def` function, not"):
+    with pytest.raises(TypeError, match="@process needs an `async def` function, (not|but)"):
         decorate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (generator, "`generator` is a generator: send values to a channel instead of `yield`"),
+        (pytest.raises, "`raises` is a plain `def`"),
+    ],
+)
+def test_it_is_said_why_a_function_cannot_be_made_a_process(wrong: Any, why: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(why)):
+        process(wrong)
 
 
 async def plain(feed: Receiver[int], *, limit: int = 3) -> int:

@@ -37,7 +37,8 @@ def test_an_end_that_main_neither_uses_nor_gives_away_is_told() -> None:
         await put(jobs.sender(), 1)
 
     assert told(main) == [
-        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process"
+        "`main` made a receiver of `jobs`, and neither used it nor gave it to a process "
+        "(csp explain dropped-end)"
     ]
 
 
@@ -133,6 +134,18 @@ def test_a_deadlock_may_be_ignored() -> None:
     assert csp.run(main, deadlock="ignore") == "over"
 
 
+def test_a_coroutine_is_refused_with_what_to_write() -> None:
+    async def main() -> None: ...
+
+    with pytest.raises(TypeError, match=r"write `csp.run\(main\)`: it calls the function itself"):
+        csp.run(main())  # type: ignore[call-overload]
+
+
+def test_where_no_run_goes_on_the_way_to_start_one_is_told() -> None:
+    with pytest.raises(RuntimeError, match=r"start the program with `csp.run\(main\)`"):
+        put(Channel(int, name="jobs").sender(), 1).send(None)
+
+
 def test_under_asyncio_one_is_told_to_start_with_csp_run() -> None:
     @process
     async def nothing() -> None:
@@ -141,7 +154,7 @@ def test_under_asyncio_one_is_told_to_start_with_csp_run() -> None:
     async def main() -> None:
         await nothing()
 
-    with pytest.raises(RuntimeError, match=r"nothing runs here: start with `csp\.run\(main\)`"):
+    with pytest.raises(RuntimeError, match=r"start the program with `csp\.run\(main\)`"):
         asyncio.run(main())
 
 

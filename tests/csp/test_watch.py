@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -79,10 +80,21 @@ def taken(events: Any) -> list[Any]:
             return got
 
 
+def is_turn(event: Any) -> bool:
+    """Told only of processes whose turn is lent: they wait in trio, and go on."""
+    return isinstance(event, Event) and (
+        event.kind == "resumed" or (event.kind == "parked" and event.detail in ("children", "trio"))
+    )
+
+
+def without_turns(events: Any) -> list[Any]:
+    return [event for event in events if not is_turn(event)]
+
+
 def told(events: Any, process_name: str = "") -> list[tuple[str, str, str]]:
     return [
         (event.kind, event.channel, event.side)
-        for event in events
+        for event in without_turns(events)
         if isinstance(event, Event) and event.process.endswith(process_name)
     ]
 
@@ -95,7 +107,7 @@ def test_the_life_of_a_small_network_is_told_in_order(run: Any) -> None:
         jobs, seen = Channel(int, name="jobs"), list[Event]()
         with on_event(seen.append):
             await Par(worker(jobs.receiver()), source(jobs.sender()))
-        return seen
+        return without_turns(seen)
 
     seen = run(main)
     names = {event.process for event in seen}
@@ -122,7 +134,7 @@ def test_a_started_process_is_told_with_its_place(run: Any) -> None:
         seen: list[Event] = []
         with on_event(seen.append):
             await Par(nothing())
-        return seen
+        return without_turns(seen)
 
     started, ended = run(main)
     assert (started.kind, started.process) == ("started", "main.par[0].nothing")
@@ -222,7 +234,7 @@ def test_the_time_of_an_event_is_that_of_the_clock(run: Any) -> None:
             await Par(nothing())
             await trio.sleep(5)
             await Par(nothing())
-        return [event.time - began for event in seen]
+        return [event.time - began for event in without_turns(seen)]
 
     assert run(main) == pytest.approx([0, 0, 5, 5])
 
@@ -239,7 +251,7 @@ def test_the_end_of_a_cancelled_process_is_told(run: Any) -> None:
                 running = spawn(sleeps(channel.receiver()))
                 await trio.sleep(1)
                 running.cancel()
-        return [event.kind for event in seen]
+        return [event.kind for event in without_turns(seen)]
 
     assert run(main) == ["started", "offered", "parked", "retired", "ended"]
 
@@ -349,6 +361,8 @@ def test_a_call_is_told_on_both_sides(run: Any) -> None:
     assert sorted(run(main)) == [
         ("committed", "main.calls", "receive"),
         ("committed", "main.calls", "send"),
+        ("committed", "main.calls.replies", "receive"),
+        ("committed", "main.calls.replies", "send"),
     ]
 
 
@@ -403,7 +417,7 @@ def test_nested_hooks_are_all_called_in_the_order_they_came(run: Any) -> None:
             with on_event(lambda event: order.append(("inner", event.kind))):
                 await Par(nothing())
             await Par(nothing())
-        return order
+        return [told for told in order if told[1] in ("started", "ended")]
 
     assert run(main) == [
         ("outer", "started"),
@@ -425,7 +439,7 @@ def test_hooks_may_end_in_any_order(run: Any) -> None:
         await Par(nothing())
         second.__exit__(None, None, None)
         await Par(nothing())
-        return len(one), len(two), current_kernel().hook
+        return len(one), len(without_turns(two)), current_kernel().hook
 
     assert run(main) == (0, 2, None)
 
@@ -441,7 +455,7 @@ def test_one_hook_may_be_set_twice(run: Any) -> None:
             with on_event(hook):
                 pass
             await Par(nothing())
-        return len(seen)
+        return len(without_turns(seen))
 
     assert run(main) == 2
 
@@ -517,6 +531,7 @@ def test_an_observer_reads_the_events_of_the_others(run: Any) -> None:
                 return await watching, [e for e in seen if not e.process.endswith("watcher")]
 
     observed, hooked = run(main)
+    observed, hooked = without_turns(observed), without_turns(hooked)
     assert observed == [event for event in hooked if event in observed]
     committed = [e.side for e in observed if e.kind == "committed" and e.channel == "main.jobs"]
     assert sorted(committed) == ["receive"] * 3 + ["send"] * 3
@@ -638,7 +653,10 @@ def test_an_observer_may_wait_in_an_alternation(run: Any) -> None:
     @process
     async def selects(events: Receiver[Event | Dropped]) -> Any:
         with events:
-            return (await Alternation(events, Timeout(60)).select()).value
+            selection = Alternation(events, Timeout(60))
+            while is_turn(event := (await selection.select()).value):
+                pass
+            return event
 
     async def main() -> Any:
         async with Spawn() as spawn:
@@ -730,3 +748,285 @@ def test_a_run_that_waits_for_events_only_is_not_left_hanging(lend: bool) -> Non
         return "done"
 
     assert csp.run(main, lend=lend) == "done"
+
+
+# --- turns, and which communication it was ---------------------------------------------------
+
+
+def parked_of(seen: list[Event], who: str) -> list[tuple[str, str]]:
+    return [(e.kind, e.detail) for e in seen if e.process == who and is_turn(e)]
+
+
+def test_a_process_that_waits_in_trio_is_parked_and_resumed() -> None:
+    @process
+    async def sleeper() -> None:
+        await trio.sleep(3)
+
+    async def main() -> Any:
+        seen: list[Event] = []
+        with on_event(seen.append):
+            await Par(sleeper())
+        return seen
+
+    seen = csp.run(main, lend=True, clock=MockClock(autojump_threshold=0))
+    assert parked_of(seen, "main.par[0].sleeper") == [("parked", "trio"), ("resumed", "")]
+    assert parked_of(seen, "main") == [("parked", "children"), ("resumed", "")]
+    parked, resumed = (e.time for e in seen if e.process.endswith("sleeper") and is_turn(e))
+    assert resumed - parked == pytest.approx(3)
+
+
+def test_a_lent_step_that_waits_in_trio_is_told_as_well() -> None:
+    @process
+    async def sleepy(feed: Receiver[int]) -> None:
+        async for _ in feed:
+            await trio.sleep(3)
+
+    async def main() -> Any:
+        channel, seen = Channel(int, name="c"), list[Event]()
+        with on_event(seen.append):
+            await Par(sleepy(channel.receiver()), source(channel.sender(), 3))
+        return seen
+
+    seen = csp.run(main, lend=True, clock=MockClock(autojump_threshold=0))
+    away = [e for e in seen if e.process.endswith("sleepy") and e.detail == "trio"]
+    assert len(away) >= 3
+    of_sleepy = [e.kind for e in seen if e.process.endswith("sleepy")]
+    assert of_sleepy.count("parked") == of_sleepy.count("resumed")
+
+
+def test_every_lent_wait_is_followed_by_resumed() -> None:
+    async def main() -> Any:
+        channel, seen = Channel(int, name="c"), list[Event]()
+        with on_event(seen.append):
+            await Par(worker(channel.receiver()), source(channel.sender(), 5))
+        return seen
+
+    seen = csp.run(main, lend=True)
+    for who in {event.process for event in seen}:
+        kinds = [event.kind for event in seen if event.process == who]
+        after = [kinds[i + 1] for i, kind in enumerate(kinds[:-1]) if kind == "parked"]
+        assert set(after) <= {"resumed"}
+
+
+def test_main_is_told_as_started_and_ended() -> None:
+    seen: list[Event] = []
+
+    def main() -> Any:
+        stack.enter_context(on_event(seen.append))
+
+        async def body() -> None:
+            return
+
+        return body()
+
+    with ExitStack() as stack:
+        csp.run(main)
+    told_of_main = [(event.kind, event.process) for event in without_turns(seen)]
+    assert told_of_main == [("started", "main"), ("ended", "main")]
+
+
+def test_an_observer_that_raises_when_nobody_runs_is_warned_about() -> None:
+    def hook(event: Event) -> None:
+        if event.kind == "resumed":
+            raise KeyError("in the hook")
+
+    async def main() -> str:
+        with on_event(hook):
+            await Par(nothing())
+        return "done"
+
+    with pytest.warns(RuntimeWarning, match="an observer raised KeyError.*`main` resumed"):
+        assert csp.run(main, lend=True) == "done"
+
+
+def numbers(seen: Any, side: str, channel: str = "main.c") -> list[int]:
+    return [
+        e.number for e in seen if e.kind == "committed" and (e.channel, e.side) == (channel, side)
+    ]
+
+
+def test_both_sides_of_a_communication_have_its_number(run: Any) -> None:
+    async def main() -> Any:
+        channel, seen = Channel(int, name="c"), list[Event]()
+        with on_event(seen.append):
+            await Par(2 * source(channel.sender(), 3), 2 * worker(channel.receiver()))
+        return seen
+
+    seen = run(main)
+    assert sorted(numbers(seen, "send")) == sorted(numbers(seen, "receive")) == [*range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("buffer", "sent", "received"),
+    [
+        (Fifo(2), [1, 2], [1, 2]),
+        (Sliding(2), [1, 2, 3, 4], [3, 4]),
+        (Dropping(2), [1, 2, 0, 0], [1, 2]),
+    ],
+)
+def test_a_buffered_value_keeps_its_number(
+    run: Any, buffer: Any, sent: list[int], received: list[int]
+) -> None:
+    async def main() -> Any:
+        channel, seen = Channel(int, name="c", buffer=buffer), list[Event]()
+        with channel.receiver() as rx, on_event(seen.append):
+            with channel.sender() as tx:
+                for number in range(len(sent)):
+                    await tx.send(number)
+            async for _ in rx:
+                pass
+        return seen
+
+    seen = run(main)
+    assert numbers(seen, "send") == sent
+    assert numbers(seen, "receive") == received
+
+
+def test_who_waits_for_room_gets_its_number_when_there_is_some(run: Any) -> None:
+    async def main() -> Any:
+        channel, seen = Channel(int, name="c", buffer=1), list[Event]()
+        with on_event(seen.append):
+            await Par(source(channel.sender(), 4), worker(channel.receiver()))
+        return seen
+
+    seen = run(main)
+    assert numbers(seen, "send") == numbers(seen, "receive") == [1, 2, 3, 4]
+
+
+def test_a_lease_that_is_given_back_keeps_its_number(run: Any) -> None:
+    async def main() -> Any:
+        channel, seen = Channel(int, name="c", buffer=2), list[Event]()
+        with channel.sender() as tx, channel.receiver() as rx, on_event(seen.append):
+            await tx.send(1)
+            await tx.send(2)
+            async with rx.lease():
+                raise ValueError
+            await rx.receive()
+            await rx.receive()
+        return seen
+
+    assert numbers(run(main), "receive") == [1, 1, 2]
+
+
+def test_the_selected_have_numbers_too(run: Any) -> None:
+    @process
+    async def selects(feed: Receiver[int], out: Sender[int]) -> None:
+        values: list[int] = []
+        async for _, value in Alternation(feed, out.offer(lambda: 7)):
+            values.append(value)
+            if len(values) == 4:
+                return
+
+    async def main() -> Any:
+        feed, out, seen = Channel(int, name="c"), Channel(int, name="out"), list[Event]()
+        with on_event(seen.append):
+            await Par(
+                selects(feed.receiver(), out.sender()),
+                source(feed.sender(), 9),
+                worker(out.receiver()),
+            )
+        return seen
+
+    seen = run(main)
+    assert numbers(seen, "send") == numbers(seen, "receive")
+    assert numbers(seen, "send", "main.out") == numbers(seen, "receive", "main.out")
+    assert len(numbers(seen, "send")) + len(numbers(seen, "send", "main.out")) == 4
+    assert {e.detail for e in seen if e.channel == "main.out" and e.side == "send"} >= {"7"}
+
+
+def test_the_members_of_a_barrier_have_the_number_of_their_meeting(run: Any) -> None:
+    @process
+    async def syncs(member: csp.Member) -> None:
+        await member.sync()
+        await Alternation(member).select()
+
+    async def main() -> Any:
+        barrier, seen = Barrier(name="c"), list[Event]()
+        with on_event(seen.append):
+            await (3 * syncs(barrier.member()))
+        return seen
+
+    assert sorted(numbers(run(main), "")) == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("buffer", [0, 2])
+def test_all_receivers_of_a_broadcast_have_the_number_of_the_send(run: Any, buffer: int) -> None:
+    async def main() -> Any:
+        news, seen = Broadcast(int, name="c", buffer=buffer), list[Event]()
+        with on_event(seen.append):
+            await Par(source(news.sender(), 2), 3 * worker(news.receiver()))
+            late = Broadcast(int, name="late", buffer=2)
+            with late.sender() as tx:
+                await tx.send(1)
+                with late.receiver() as rx:
+                    await tx.send(2)
+                    await rx.receive()
+        return seen
+
+    seen = run(main)
+    assert numbers(seen, "send") == [1, 2]
+    assert sorted(numbers(seen, "receive")) == [1, 1, 1, 2, 2, 2]
+    assert numbers(seen, "receive", "main.late") == [2]
+
+
+def test_a_reply_has_the_number_of_its_reply_only(run: Any) -> None:
+    @process
+    async def server(calls: Receiver[Call[int, int]]) -> None:
+        await calls.serve(lambda n: n + 1)
+
+    async def main() -> Any:
+        seen, calls = list[Event](), Channel(Call[int, int], name="c")
+        with on_event(seen.append):
+            async with Spawn() as spawn:
+                spawn(server(calls.receiver()))
+                with calls.sender() as tx:
+                    for number in range(3):
+                        await tx.call(number)
+        return seen
+
+    seen = run(main)
+    for channel in ("main.c", "main.c.replies"):
+        assert numbers(seen, "send", channel) == numbers(seen, "receive", channel) == [1, 2, 3]
+    replies = [e.detail for e in seen if e.channel == "main.c.replies" and e.side == "send"]
+    assert replies == ["1", "2", "3"]
+    requests = [e.detail for e in seen if e.channel == "main.c" and e.kind == "committed"]
+    assert requests[-2:].count("2") == 1
+
+
+def test_what_a_selection_waits_for_is_told(run: Any) -> None:
+    async def main() -> Any:
+        seen, channel = list[Event](), Channel(int, name="c")
+        with channel.sender(), channel.receiver() as rx, on_event(seen.append):
+            await Alternation(rx, Timeout(5)).select()
+        return [event.detail for event in without_turns(seen) if event.kind == "parked"]
+
+    assert run(main) == ["main.c, Timeout"]
+
+
+def met(seen: Any) -> set[tuple[str, bool]]:
+    return {(e.channel, e.met) for e in seen if e.kind == "committed"}
+
+
+def test_only_a_plain_rendezvous_of_two_processes_is_a_meeting(run: Any) -> None:
+    @process
+    async def extends(feed: Receiver[int]) -> None:
+        async with feed.extended():
+            pass
+
+    async def main() -> Any:
+        seen = list[Event]()
+        plain, kept = Channel(int, name="plain"), Channel(int, name="kept", buffer=1)
+        work, news = Channel(int, name="work"), Broadcast(int, name="news")
+        with on_event(seen.append):
+            await Par(source(plain.sender(), 3), worker(plain.receiver()))
+            await Par(source(kept.sender(), 3), worker(kept.receiver()))
+            await Par(source(work.sender()), extends(work.receiver()))
+            await Par(source(news.sender()), worker(news.receiver()))
+        return seen
+
+    assert met(run(main)) == {
+        ("main.plain", True),
+        ("main.kept", False),
+        ("main.work", False),
+        ("main.news", False),
+    }

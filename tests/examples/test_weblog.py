@@ -4,6 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import csp
+
 Run = Callable[..., Any]
 
 
@@ -23,6 +27,14 @@ def test_a_file_is_counted(run: Run, tmp_path: Path) -> None:
     assert report.status == {200: 300}
     assert report.bytes == {"/0": 1000, "/1": 1000, "/2": 1000}
     assert (report.visitors, report.strange) == (7, 1)
+
+
+def test_an_output_that_nobody_reads_stops_all_and_is_named(run: Run) -> None:
+    with pytest.raises(csp.Deadlock) as caught:
+        run("weblog", rest=False)
+    assert "`parse` waits to send to `strange`, which has no receiver: make one" in str(
+        caught.value
+    )
 
 
 def test_an_empty_log_has_nothing(run: Run, tmp_path: Path) -> None:

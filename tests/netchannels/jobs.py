@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -81,6 +82,51 @@ def notes(file: str) -> str:
     return file
 
 
+def holds(file: str) -> str:
+    """As `notes`, but it holds the interpreter."""
+    with open(file, "a", encoding="utf-8") as out:
+        out.write(f"{os.getpid()}\n")
+    re.match(r"(a+)+$", "a" * 60 + "b")
+    return file
+
+
+def starts_another(file: str) -> str:
+    """What it starts writes its number into the file, and would go on for long."""
+    code = f"import os, time; open({file!r}, 'w').write(str(os.getpid())); time.sleep(1000)"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    while not (Path(file).exists() and Path(file).read_text()):
+        time.sleep(0.01)
+    return str(child.pid)
+
+
+def reads_its_input(number: int) -> str:
+    return sys.stdin.read(number)
+
+
+def closes_its_output(number: int) -> int:
+    sys.stdout.close()
+    sys.stderr.close()
+    return number
+
+
+def leaves(code: int) -> int:
+    os._exit(code)
+
+
+class Odd(BaseException):
+    """No Exception."""
+
+
+def raises_odd_things(number: int) -> int:
+    if number:
+        raise (Odd("odd"), KeyboardInterrupt("mine"), OSError("\udcff"))[number - 1]
+    return number
+
+
+async def interrupted(number: int) -> int:
+    raise KeyboardInterrupt
+
+
 def says(text: str) -> int:
     print(text)
     print(text, file=sys.stderr)
@@ -117,6 +163,10 @@ def total(word: str, numbers: list[int]) -> int:
     return sum(numbers)
 
 
+def wrong_total(word: str, numbers: list[int]) -> int:
+    return word  # type: ignore[return-value]
+
+
 def how_many(word: str, numbers: list[int]) -> list[int]:
     return numbers
 
@@ -136,6 +186,14 @@ async def squares(jobs: csp.Receiver[int], results: csp.Sender[Point], dies_on: 
         await results.send(Point(number, number * number))
         done += 1
     return done
+
+
+@csp.process
+async def leaves_early(jobs: csp.Receiver[int], results: csp.Sender[Point]) -> None:
+    async for number in jobs:
+        if number == 50:
+            os._exit(0)
+        await results.send(Point(number, number))
 
 
 @csp.process

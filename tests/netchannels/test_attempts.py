@@ -46,3 +46,13 @@ def test_what_the_function_raises_is_tried_again_only_if_that_is_wanted() -> Non
 def test_numbers_out_of_range_are_refused(most: int, backoff: float) -> None:
     with pytest.raises(ValueError, match="max_attempts|backoff"):
         Attempts(most, backoff)
+
+
+def test_a_backoff_that_is_no_number_fails_the_request() -> None:
+    def broken(attempt: int) -> float:
+        return 1 / (attempt - 1)
+
+    error = Attempts(3, broken).after_loss(tried(1))
+    assert isinstance(error, csp.RequestFailed)
+    assert str(error) == "there is no pause: ZeroDivisionError: division by zero"
+    assert error.history == ("worker 0: lost",)

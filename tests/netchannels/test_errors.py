@@ -38,6 +38,18 @@ def test_no_error_of_the_network_is_caught_as_a_broken_connection() -> None:
     assert not [e for e in errors if issubclass(e, OSError)]
 
 
+def test_an_error_travels_whatever_its_text_is() -> None:
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    text, _ = _errors.in_words(Silent())
+    assert text == "Silent: it has no text: LookupError"
+    text, trace = _errors.in_words(OSError("\udcff"))
+    assert text == "OSError: \\udcff"
+    assert trace.encode()
+
+
 def test_an_error_that_travels_is_cut_at_the_end_of_its_text_and_the_beginning_of_its_traceback() -> (
     None
 ):

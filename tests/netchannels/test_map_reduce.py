@@ -79,3 +79,11 @@ def test_types_that_are_not_said_are_refused() -> None:
 
     with pytest.raises(ValueError, match="partitions"):
         csp.run(none)
+
+
+def test_values_of_other_types_are_told_with_the_function() -> None:
+    wrong: Any = ["a line", 1]
+    with pytest.raises(csp.ChannelTypeError, match="`words` takes `str`: Expected `str`"):
+        csp.run(lambda: map_reduce(jobs.words, jobs.total, wrong, workers=Cores(1)))
+    with pytest.raises(csp.RequestFailed, match=r"`wrong_total`: no .* Expected `int`, got `str`"):
+        csp.run(lambda: map_reduce(jobs.words, jobs.wrong_total, LINES, workers=Cores(1)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import trio
 
 import csp
 import netchannels
-from netchannels import Cores, pool
+from netchannels import Cores, _staff, pool
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jobs
@@ -115,9 +117,6 @@ def test_what_cannot_be_read_or_is_too_long_fails_its_request_only() -> None:
         async with pool(jobs.wrong, workers=Cores(1)) as running:
             with pytest.raises(csp.RequestFailed, match="no `int` arrived"):
                 await running.call(1)
-            asked: Any = "a text"
-            with pytest.raises(csp.RequestFailed, match="no `int` arrived"):
-                await running.call(asked)
         async with pool(jobs.big, workers=Cores(1), largest=100_000) as running:
             with pytest.raises(
                 csp.RequestFailed, match=r"reply of 200,005 bytes, 100,000 at most.*largest="
@@ -141,6 +140,41 @@ def test_what_cannot_travel_is_refused_at_the_call() -> None:
             assert [type(done.error) for done in outcomes if done.error] == [
                 netchannels.EncodeFailed
             ]
+
+    csp.run(main)
+
+
+def test_what_is_of_another_type_is_refused_before_it_is_sent() -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            asked: Any = "a text"
+            with pytest.raises(csp.ChannelTypeError, match=r"`square`.*Expected `int`, got `str`"):
+                await running.call(asked)
+            outcomes = [done async for done in running.outcomes([asked, 2])]
+            assert [type(done.error) for done in outcomes if done.error] == [csp.ChannelTypeError]
+            with pytest.raises(csp.ChannelTypeError):
+                [n async for n in running.map([1, True])]
+            assert sum(worker.failures for worker in running.statistics()) == 0
+
+    csp.run(main)
+
+
+def test_whatever_a_function_raises_fails_its_request_and_costs_no_program() -> None:
+    async def main() -> None:
+        async with pool(jobs.raises_odd_things, workers=Cores(1)) as running:
+            outcomes = [done async for done in running.outcomes(range(4))]
+            assert [str(done.error) for done in sorted(outcomes, key=lambda done: done.request)] == [
+                "None", "Odd: odd", "KeyboardInterrupt: mine", "OSError: \\udcff",
+            ]  # fmt: skip
+            assert [worker.restarts for worker in running.statistics()] == [0]
+
+    csp.run(main)
+
+
+def test_what_reads_the_standard_input_of_a_worker_finds_its_end() -> None:
+    async def main() -> None:
+        async with pool(jobs.reads_its_input, workers=Cores(1)) as running:
+            assert await running.call(1) == ""
 
     csp.run(main)
 
@@ -194,6 +228,36 @@ def test_what_the_source_raises_is_raised_behind_the_replies_to_those_before() -
                 async for number in running.map(source()):
                     found.append(number)
         assert found == [9]
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_so_is_what_is_no_exception(error: type[BaseException]) -> None:
+    def source() -> Iterator[int]:
+        yield 3
+        raise error
+
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            with pytest.raises(error):
+                [number async for number in running.map(source())]
+            assert await running.call(2) == 4
+
+    csp.run(main)
+
+
+def test_what_cannot_be_iterated_after_all_says_so_each_time() -> None:
+    class Broken:
+        def __iter__(self) -> Iterator[int]:
+            raise LookupError("no beginning")
+
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            replies = running.map(Broken())
+            for _ in range(2):
+                with pytest.raises(LookupError, match="no beginning"):
+                    await replies.__anext__()
 
     csp.run(main)
 
@@ -359,20 +423,96 @@ def test_programs_join_and_leave_while_it_runs() -> None:
     csp.run(main)
 
 
-def test_a_pool_whose_programs_cannot_work_says_why(tmp_path: Path, monkeypatch: Any) -> None:
-    file = tmp_path / "broken_elsewhere.py"
+def broken(directory: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> Any:
+    """A module with a function `work`, of which only `source` is left since."""
+    file = directory / "broken_elsewhere.py"
     file.write_text("def work(n: int) -> int:\n    return n\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import broken_elsewhere  # type: ignore[import-not-found, unused-ignore]
+    monkeypatch.syspath_prepend(str(directory))
+    monkeypatch.delitem(sys.modules, file.stem, raising=False)
+    module = importlib.import_module(file.stem)
+    file.write_text(source, encoding="utf-8")
+    return module
 
-    file.write_text("raise RuntimeError('broken since')\n", encoding="utf-8")
+
+def test_a_pool_whose_programs_cannot_work_says_why(tmp_path: Path, monkeypatch: Any) -> None:
+    module = broken(tmp_path, monkeypatch, "raise RuntimeError('broken since')\n")
 
     async def main() -> None:
-        async with pool(broken_elsewhere.work, workers=Cores(2)) as running:
+        async with pool(module.work, workers=Cores(2)) as running:
             with pytest.raises(netchannels.PoolFailed, match="broken since"):
                 await running.call(1)
             with pytest.raises(netchannels.PoolFailed, match="broken since"):
                 [n async for n in running.map([1])]
+
+    csp.run(main)
+
+
+def test_a_request_with_which_every_program_fails_counts_its_attempts() -> None:
+    async def main() -> None:
+        async with pool(jobs.interrupted, workers=Cores(1), max_attempts=2) as running:
+            with trio.fail_after(60), pytest.raises(csp.RequestFailed, match="tried 2 times"):
+                await running.call(1)
+        async with pool(jobs.square, workers=Cores(1), max_attempts=2) as running:
+            running._limit = lambda timeout: True  # type: ignore[method-assign] # nobody can read it
+            with trio.fail_after(60), pytest.raises(csp.RequestFailed, match="tried 2 times"):
+                await running.call(1)
+            del running._limit
+            assert await running.call(2, timeout=Fraction(5)) == 4  # type: ignore[arg-type]
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3])
+def test_a_function_that_ends_its_program_by_any_code_fails_its_request_only(code: int) -> None:
+    async def main() -> None:
+        async with pool(jobs.leaves, workers=Cores(1), max_attempts=1) as running:
+            for _ in range(2):
+                with pytest.raises(csp.RequestFailed, match=f": exit code {code}$"):
+                    await running.call(code)
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("sys.exit(4)", r"broken_elsewhere.py\", line 1(.|\n)*SystemExit: 4"),
+        ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+        ("os._exit(0)", "worker 1: it left$"),
+    ],
+)
+def test_so_does_one_whose_module_ends_the_program(
+    tmp_path: Path, monkeypatch: Any, source: str, message: str
+) -> None:
+    module = broken(tmp_path, monkeypatch, f"import os, sys; {source}\n")
+
+    async def main() -> None:
+        async with pool(module.work, workers=Cores(1), restarts=1) as running:
+            with pytest.raises(netchannels.PoolFailed, match=message):
+                await running.call(1)
+
+    csp.run(main)
+
+
+def test_a_program_that_is_not_free_in_time_is_told_to_be_late(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(_staff, "START", 0.5)
+    module = broken(tmp_path, monkeypatch, "import time; time.sleep(1000)\n")
+
+    async def main() -> None:
+        async with pool(module.work, workers=Cores(1), restarts=1) as running:
+            with pytest.raises(netchannels.PoolFailed, match=r"not free for work within 0\.5 s"):
+                await running.call(1)
+
+    csp.run(main)
+
+
+def test_a_program_without_standard_output_works_on() -> None:
+    async def main() -> None:
+        async with pool(jobs.closes_its_output, workers=Cores(1), timeout=20) as running:
+            assert [n async for n in running.map(range(3))] == [0, 1, 2]
+            assert [worker.restarts for worker in running.statistics()] == [0]
 
     csp.run(main)
 
@@ -424,6 +564,12 @@ def test_a_pool_is_used_inside_of_its_block() -> None:
 def test_numbers_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pool(jobs.square, workers=Cores(1), **options)
+
+
+def test_workers_are_a_placement() -> None:
+    for wrong in (2, None, Cores):
+        with pytest.raises(TypeError, match=r"a placement, like Cores\(4\)"):
+            pool(jobs.square, workers=wrong)  # type: ignore[call-overload, unused-ignore]
 
 
 def test_functions_that_others_cannot_call_are_refused() -> None:

@@ -23,6 +23,7 @@ import trio
 
 import csp
 from netchannels import Cores, Pool, ProgramLost, pool
+from netchannels.placement.cores import CAN_HAVE_SOCKETS
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jobs
@@ -195,7 +196,13 @@ def test_what_holds_the_interpreter_beyond_its_time_is_ended_and_says_where_it_w
     assert "worker 1:   File" in capsys.readouterr().err
 
 
-def test_a_program_of_a_placed_process_that_is_killed_is_an_error_that_names_it() -> None:
+@pytest.mark.parametrize(
+    ("process", "options", "how"),
+    [(jobs.squares, {"dies_on": 50}, "killed by SIGKILL"), (jobs.leaves_early, {}, "it left")],
+)
+def test_a_program_of_a_placed_process_that_ends_too_early_is_an_error_that_names_it(
+    process: Any, options: dict[str, int], how: str
+) -> None:
     async def main() -> None:
         numbers = csp.Channel(int, name="numbers")
         points = csp.Channel(jobs.Point, name="points")
@@ -211,14 +218,14 @@ def test_a_program_of_a_placed_process_that_is_killed_is_an_error_that_names_it(
 
         await csp.Par(
             produce(numbers.sender()),
-            Cores(2) * jobs.squares(numbers.receiver(), points.sender(), dies_on=50),
+            Cores(2) * process(numbers.receiver(), points.sender(), **options),
             collect(points.receiver()),
         )
 
     with pytest.raises(ExceptionGroup) as caught:
         csp.run(main)
     assert caught.group_contains(
-        ProgramLost, match=r"squares [12] \(pid \d+\).*SIGKILL", depth=None
+        ProgramLost, match=rf"{process.__name__} [12] \(pid \d+\).*{how}", depth=None
     )
 
 
@@ -230,32 +237,86 @@ sys.path.insert(0, {here!r})
 import csp, jobs
 from netchannels import Cores, pool
 async def main() -> None:
-    async with pool(jobs.notes, workers=Cores(2)) as running:
+    async with pool(jobs.{function}, workers=Cores(2)) as running:
         async for _ in running.map([{file!r}] * 2):
             pass
 csp.run(main)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_parent_that_is_ended_leaves_no_orphan(number: signal.Signals, tmp_path: Path) -> None:
-    file = tmp_path / "notes"
-    source = PARENT.format(here=str(Path(__file__).parent), file=str(file))
-    program = subprocess.Popen([sys.executable, "-c", source], stderr=subprocess.PIPE)
+def noted(file: Path) -> list[int]:
+    """The numbers of two programs, once they are in the file."""
     deadline = time.monotonic() + 60
     while not file.exists() or len(file.read_text().split()) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    programs = [int(pid) for pid in file.read_text().split()]
-    assert sorted(children(program.pid)) == sorted(programs)
+    return [int(pid) for pid in file.read_text().split()]
+
+
+def gone(programs: list[int], *, within: float) -> None:
+    deadline = time.monotonic() + within
+    while any(lives(pid) for pid in programs) or sockets():
+        assert time.monotonic() < deadline, "there are orphans"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_parent_that_is_ended_leaves_no_orphan(number: signal.Signals, tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    source = PARENT.format(here=str(Path(__file__).parent), function="notes", file=str(file))
+    program = subprocess.Popen([sys.executable, "-c", source], stderr=subprocess.PIPE)
+    programs = noted(file)
+    started = children(program.pid)
+    assert set(programs) < set(started)
+    assert len(started) == len(programs) + CAN_HAVE_SOCKETS  # the cleaner
     program.send_signal(number)
     _, err = program.communicate(timeout=30)
     assert program.returncode != 0
     if number == signal.SIGINT:
         assert err.decode().strip().endswith("KeyboardInterrupt")
-    while any(lives(pid) for pid in programs) or sockets():
-        assert time.monotonic() < deadline + 30, "there are orphans"
-        time.sleep(0.01)
+    gone(started, within=30)
+
+
+def test_ctrl_c_while_a_pool_closes_ends_it_all_the_same() -> None:
+    programs: list[int] = []
+
+    async def main() -> None:
+        async with pool(jobs.slowly, workers=Cores(1)) as running:
+            await running.call(0)
+            programs.extend(pids(running))
+            leave = running._staff.leave
+
+            async def struck(seconds: float) -> None:
+                signal.raise_signal(signal.SIGINT)
+                await leave(seconds)
+
+            running._staff.leave = struck
+
+    with pytest.raises(KeyboardInterrupt):
+        csp.run(main)
+    gone(programs, within=30)
+
+
+@pytest.mark.skipif(not CAN_HAVE_SOCKETS, reason="there is no cleaner")
+def test_workers_that_hold_the_interpreter_end_soon_after_a_killed_parent(tmp_path: Path) -> None:
+    file = tmp_path / "holds"
+    source = PARENT.format(here=str(Path(__file__).parent), function="holds", file=str(file))
+    program = subprocess.Popen([sys.executable, "-c", source])
+    programs = noted(file)
+    program.kill()
+    program.wait()
+    gone(programs, within=30)  # the clock of their own would take 80 s
+
+
+def test_what_a_worker_has_started_ends_with_it(tmp_path: Path) -> None:
+    file = str(tmp_path / "another")
+
+    async def main() -> int:
+        async with pool(jobs.starts_another, workers=Cores(1)) as running:
+            return int(await running.call(file))
+        raise AssertionError
+
+    gone([csp.run(main)], within=30)
 
 
 def test_the_secret_is_in_no_command_line_and_no_environment(monkeypatch: Any) -> None:

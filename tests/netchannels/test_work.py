@@ -172,7 +172,7 @@ def test_the_other_side_knows_of_silence_before_it_begins_and_the_guard_of_limit
     assert replies(answers) == [1]
     said.clear()
     work_on(look, requests(2, timeout=100.0), busy=announce, guard=guard)
-    assert max(said) >= 100
+    assert 100 < max(said) <= 101  # no longer: it may have been stopped
     assert any(100 < seconds <= 101 for seconds in guard.expected)
 
 

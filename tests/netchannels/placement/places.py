@@ -12,6 +12,7 @@ import logging
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -49,7 +50,9 @@ def die(what: tuple[str, str]) -> str:
 
 
 def wait(seconds: float) -> float:
-    """Keep a thread for so long."""
+    """Keep a thread for so long, and start a program that would go on longer."""
+    code = "import time; time.sleep(1000)"
+    subprocess.Popen([sys.executable, "-I", "-S", "-c", code, f"{__name__}:child"])
     time.sleep(seconds)
     return seconds
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def test_the_socket_is_in_a_directory_of_its_own_that_nobody_else_enters_and_is_
         raise AssertionError
 
     assert not os.path.exists(trio.run(main))
+
+
+@pytest.mark.skipif(not cores.CAN_HAVE_SOCKETS, reason="there are no Unix sockets")
+def test_where_temporary_files_have_a_long_path_the_socket_has_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / ("x" * 120)
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+
+    async def main() -> int:
+        async with netchannels.pool(jobs.square, workers=Cores(1)) as running:
+            return await running.call(3)
+        raise AssertionError
+
+    assert trio.run(main) == 9
+    assert os.listdir(directory) == []
 
 
 def run(site: Site, *, orders: Orders = ORDERS, seconds: float = 30) -> tuple[str, list[str]]:
@@ -93,6 +111,8 @@ def test_a_program_that_cannot_be_started_is_an_os_error(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(OSError, match="No such file"):
         run(cores._Here("", 1))
+
+    monkeypatch.setattr(cores, "CAN_HAVE_SOCKETS", False)  # else it is seen when the pool opens
 
     async def main() -> None:
         async with netchannels.pool(jobs.square, workers=Cores(1), restarts=2) as running:

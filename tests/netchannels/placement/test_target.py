@@ -95,6 +95,19 @@ def test_a_script_goes_by_its_file_and_runs_nothing_below_its_guard(tmp_path: Pa
     del sys.modules["my_script"]
 
 
+def test_the_main_program_of_a_directory_is_refused_for_its_name_is_that_of_another(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "__main__.py").write_text(
+        "from netchannels.placement._target import Target\n"
+        "def f(number: int) -> int:\n    return number\n"
+        "Target.of(f)\n",
+        encoding="utf-8",
+    )
+    ended = subprocess.run([sys.executable, str(tmp_path)], capture_output=True, text=True)
+    assert "move it to a module beside it" in ended.stderr
+
+
 def test_a_module_that_sys_path_does_not_lead_to_goes_by_its_file(tmp_path: Path) -> None:
     file = tmp_path / "somewhere.py"
     file.write_text("def work(n: int) -> int: return n\n", encoding="utf-8")
