@@ -181,7 +181,7 @@ STRANGE = {
     "is no Python": ("async def squares(", "this is no Python: '(' was never closed (answer.py:1)"),
     "reads from a sender": (
         HEAD + "(inp: Receiver[int], out: Sender[int]):\n    await out.receive()",
-        "'Sender' object has no attribute 'receive'",
+        "a sender has no `receive`",
     ),
     "has its ends the wrong way round": (
         HEAD + "(inp: Sender[int], out: Receiver[int]):\n    pass",

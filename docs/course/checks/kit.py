@@ -1,4 +1,4 @@
-"""What the checks are made of: test networks around a process of the answer."""
+"""What the checks are made of: process networks around a process of the answer."""
 
 from __future__ import annotations
 
