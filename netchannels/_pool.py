@@ -354,7 +354,7 @@ class Pool(Generic[Q, A]):
         now = trio.current_time()
         pause = self._rate.pause(now)
         if pause:
-            self._look_again(pause)
+            self._look_again(now + pause)
             return None
         most = max(int(min(sizes.most(waiting, len(members)), self._rate.left(now))), 1)
         most_bytes = MUCH // 4
@@ -373,9 +373,9 @@ class Pool(Generic[Q, A]):
         self._rate.spend(len(requests))
         return InHand(requests, member)
 
-    def _look_again(self, seconds: float) -> None:
+    def _look_again(self, at: float) -> None:
         async def wait() -> None:
-            await trio.sleep(seconds)
+            await trio.sleep_until(at)
             self._ticks = False
             self._wake_all()
 
