@@ -244,7 +244,9 @@ def words(error: BaseException, file: Path) -> str:
         return f"it goes on and on: {LINES:,} lines of it were executed, without an end{where}"
     if isinstance(error, Wrong | NotYet):
         return str(error)
-    return f"{type(error).__name__}: {error}{where}"
+    told = f"{type(error).__name__}: {error}{where}"
+    pages = [note for note in getattr(error, "__notes__", ()) if note.startswith("(csp explain ")]
+    return ("\n" if "\n" in told else " ").join([told, *pages[:1]])
 
 
 def place(filename: str, line: int, file: Path, message: str) -> str:
