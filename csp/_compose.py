@@ -104,6 +104,8 @@ class Composed(Process[Any]):
             for value in parts:
                 if isinstance(value, Process) and value._part_of in (None, self):
                     cast("Process[Any]", value)._drop()
+                elif isinstance(value, types.CoroutineType):
+                    cast("types.CoroutineType[Any, Any, Any]", value).close()
             raise
 
     def _parts(self) -> tuple[Process[Any], ...]:
