@@ -392,8 +392,6 @@ class TrioKernel(Kernel):
                 steps += 1
                 self.credit = OPERATIONS
                 self.current = driver.holder
-                if self.hook is not None:
-                    self.tell_resumed(driver.holder)
                 task = context["task"] = driver.task
                 try:
                     message = task.context.run(driver.send, None)
@@ -435,7 +433,10 @@ class TrioKernel(Kernel):
         self._tell_turn("parked", driver.holder, "children" if joins else "trio")
 
     def tell_resumed(self, holder: Holder) -> None:
-        """A process is about to be stepped; nothing is told if that is its first step."""
+        """A process is about to be stepped; nothing is told if that is its first step.
+
+        While turns are lent it is not: a step begins with a commit, which tells that the wait is over.
+        """
         if holder.parked:
             self._tell_turn("resumed", holder)
 
@@ -660,8 +661,6 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         while True:
             kernel.current = driver.holder if task.coro is outer else None
             kernel.credit = OPERATIONS
-            if kernel.hook is not None:
-                kernel.tell_resumed(driver.holder)
             driver.settled = False
             try:
                 message = driver.coro.throw(thrown.pop()) if thrown else send(argument)
@@ -721,6 +720,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 if driver.pending:
                     driver.pending, argument = False, None
                     kernel.pending -= 1
+            if kernel.hook is not None:
+                kernel.tell_resumed(driver.holder)
     finally:
         kernel.contexts.discard(id(task.context))
         kernel.holders.discard(driver.holder)
