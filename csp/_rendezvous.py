@@ -467,6 +467,10 @@ class Rendezvous:
             item.sender = sender.engaged = None
             sender.outcome = COMMITTED
             woken.append(sender)
+        elif item.asked:  # cancelled while the answer was on its way: that ends the block
+            sender.withdraw()
+            sender.outcome = WITHDRAWN
+            woken.append(sender)
 
     def fail_sender(self, item: Item, error: BaseException, woken: Woken) -> bool:
         """The sender of `item` gets `error`; False if none waits."""
