@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
-from ._errors import DeliveryUnknown, EndClosed, explained, see
+from ._errors import Cause, DeliveryUnknown, EndClosed, explained, see
 from ._kernel import HOLDER, Held, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
 from ._parking import current_kernel, protected
+from ._places import is_lost_by_error
 
 _NEVER = cast(Kernel, types.SimpleNamespace(current=None, hook=None, producing=False))
 
@@ -260,7 +261,7 @@ class End:
         self._last, self._owner, self._user = owner, CLOSED, CLOSED
         woken: list[Party] = []
         core.close(self._side, self, woken)
-        core.retire(self._side, woken, cause)
+        core.retire(self._side, woken, None if cause is None else Cause(cause, owner.name))
         if woken:
             current_kernel().wake_all(woken)
         # told after waking: an observer may cancel who was settled
@@ -325,7 +326,13 @@ class End:
         ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
         if ending and self._is_idle():
             self._tell_idle()
-        elif not ending and self._owner is not TRAVELLING and not self._claims and self._matters():
+        elif (
+            not ending
+            and self._owner is not TRAVELLING
+            and not self._claims
+            and self._matters()
+            and not is_lost_by_error()
+        ):
             warnings.warn(
                 f"the {self._what} of channel `{self._core.name}` was dropped without being "
                 f"retired: use `with`, or give it to a process {see('dropped-end')}",

@@ -97,9 +97,9 @@ class _Elsewhere:
         """Reason and who, if the channel was poisoned."""
         return self.core.poison
 
-    def causes(self) -> tuple[BaseException, ...]:
-        """With which ends of the other side left."""
-        return self.core.causes[1 - self.end._side]
+    def causes(self) -> tuple[str, ...]:
+        """With which ends of the other side left, in words."""
+        return tuple(cause.in_words() for cause in self.core.causes[1 - self.end._side])
 
     def close(self, cause: BaseException | None = None) -> None:
         """Retire the end; values that were taken and not answered are answered all the same."""
