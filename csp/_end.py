@@ -23,7 +23,7 @@ from ._errors import Cause, DeliveryUnknown, EndClosed, explained, see
 from ._kernel import HOLDER, Held, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
-from ._parking import current_kernel, protected
+from ._parking import current_kernel, is_for_its_run, protected
 from ._places import is_lost_by_error
 
 _NEVER = cast(Kernel, types.SimpleNamespace(current=None, hook=None, producing=False))
@@ -247,7 +247,8 @@ class End:
     def retire(self) -> None:
         """Close this end; with the last one its direction of the channel ends.  Idempotent.
 
-        On an end that was given away it does nothing.
+        On an end that was given away it does nothing.  In a thread that has a detached end it
+        returns at once, and the run retires it soon: `csp.from_thread.retire` waits for that.
         """
         if not self._claims:
             self._retire()
@@ -256,6 +257,8 @@ class End:
     def _retire(self, cause: BaseException | None = None) -> None:
         owner, core = self._owner, self._core
         if owner is CLOSED:
+            return
+        if self._token is not None and is_for_its_run(self._token, self._retire):
             return
         self._disown()
         self._last, self._owner, self._user = owner, CLOSED, CLOSED
@@ -272,8 +275,8 @@ class End:
     def detach(self) -> None:
         """Hand this end to a thread or callback (see `csp.from_thread`).
 
-        It belongs to no process from now on: retire it yourself.  Its channel is never judged
-        in a search for deadlocks.  Raises EndClosed if it is not yours.
+        It belongs to no process from now on: retire it yourself, in the thread or in trio.  Its
+        channel is never judged in a search for deadlocks.  Raises EndClosed if it is not yours.
         """
         kernel = self._acting()
         self._disown()
