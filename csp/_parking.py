@@ -77,7 +77,8 @@ def _private_names() -> tuple[Any, Any, Any]:
 _RUN_CONTEXT, _WAIT, _CHECKPOINT = _private_names()
 CAN_LEND = _RUN_CONTEXT is not None
 
-protected = enable_ki_protection  # Ctrl-C does not cut what is marked so
+protected = enable_ki_protection
+"""A decorator: Ctrl-C does not cut the function, nor what it calls, up to where that waits (trio's own)."""
 
 STEPS, SECONDS = 1000, 0.005  # of one pass
 OPERATIONS = 250  # of one step, before it goes to trio; those that park end the step anyway
