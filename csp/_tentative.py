@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from . import _lease
-from ._call import Ticket
+from ._call import Interrupted, Ticket
 from ._core import Core
 from ._end import TRAVELLING, End
 from ._errors import CallFailed, DeliveryUnknown, LinkLost
@@ -462,7 +462,9 @@ class Giver(_Elsewhere):
         ticket = cast(Ticket, me.call)
         if me.outcome is not COMMITTED:  # dropped by the channel before anybody took it
             return
-        if ticket.error is not None:
+        if isinstance(ticket.error, Interrupted):
+            self._tell_of(me, RETURN, None)
+        elif ticket.error is not None:
             self._tell_of(me, FAIL, ticket.error)
         else:
             self._tell_of(me, DONE, ticket.reply)
