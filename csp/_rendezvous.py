@@ -59,7 +59,7 @@ from ._offer import (
 
 Woken = list[Party]
 
-Causes = tuple[BaseException, ...]
+Causes = tuple[Any, ...]  # whatever `retire` was told
 
 NO_CAUSES: tuple[Causes, Causes] = ((), ())
 NONE_GONE: tuple[bool, bool] = (False, False)
@@ -534,7 +534,7 @@ class Rendezvous:
         self.receivers -= 1
         return self.receivers
 
-    def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
+    def retire(self, side: int, woken: Woken, cause: Any = None) -> None:
         """One end of `side` less; with the last one the direction ends, for good."""
         left = self.lose_end(side)
         if cause is not None:
