@@ -173,7 +173,7 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
             if kernel.timed(parent):
                 free.add(parent)
             text = partial(str, f"waits for `{holder.name}`")
-            wait = _Wait({holder}, True, text, partial(str, parent.place), id(holder))
+            wait = _Wait({holder}, True, text, partial(kernel.line, parent), id(holder))
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
@@ -425,7 +425,7 @@ def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     """The cycle in one line, then a line for each process; what repeats itself is counted."""
     for of in waits.values():
         of.sort(key=lambda wait: (wait.where(), wait.text()))
-    cycle = _cycle(waits)
+    cycle = _alone(waits) or _cycle(waits)
     said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
     hint, page = _cure(cycle, said, waits)
     lines: dict[str, int] = {}
@@ -454,6 +454,15 @@ def _where(holder: Holder, wait: _Wait) -> str:
     if place:
         return f", at {place}"
     return f" (called at {holder.place})" if holder.place else ""
+
+
+def _alone(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
+    """Who waits on nothing but channels without the other end: no order of waiting would help."""
+
+    def is_alone(text: str) -> bool:
+        return text.count(HAS_NO) > text.count(" or ")  # of guards, all
+
+    return [h for h, of in waits.items() if all(is_alone(w.text()) for w in of)][:1]
 
 
 def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
