@@ -425,8 +425,10 @@ def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     """The cycle in one line, then a line for each process; what repeats itself is counted."""
     for of in waits.values():
         of.sort(key=lambda wait: (wait.where(), wait.text()))
-    cycle = _alone(waits) or _cycle(waits)
-    said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
+    cycle = _cycle(waits)
+    said = _said(cycle, waits)
+    if HAS_NO not in said and (alone := _alone(waits)):
+        cycle, said = alone, _said(alone, waits)
     hint, page = _cure(cycle, said, waits)
     lines: dict[str, int] = {}
     for holder, of in waits.items():
@@ -437,6 +439,10 @@ def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     if len(told) > SHOWN:
         told[SHOWN:] = [f"  and {len(told) - SHOWN:,} more"]
     return explained(Deadlock("\n".join([f"{said}{hint}", *told])), page)
+
+
+def _said(cycle: list[Holder], waits: dict[Holder, list[_Wait]]) -> str:
+    return "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
 
 
 def _cure(cycle: list[Holder], said: str, waits: dict[Holder, list[_Wait]]) -> tuple[str, Page]:
