@@ -602,16 +602,6 @@ class Channel(Generic[T]):
         failed._core.kind = Failed[self._core.kind]  # type: ignore[name-defined]
         return cast("Channel[Failed[T]]", failed)
 
-    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
-
-        def __getattr__(self, name: str) -> Any:
-            error = AttributeError(f"a channel has no `{name}`", name=name, obj=self)
-            for what, kind in (("sender", Sender), ("receiver", Receiver)):
-                if not name.startswith("_") and hasattr(kind, name):
-                    text = f"{error}: make an end of it, `{self.name}.{what}()`"
-                    raise explained(AttributeError(text), "not-an-end")
-            raise error
-
     def sender(self) -> Sender[T]:
         """Make a sending end, owned by the caller.
 
@@ -636,7 +626,25 @@ class Channel(Generic[T]):
         return kind(self._core, HOLDER.get())
 
 
-Sender._other, Receiver._other = Receiver, Sender
+def say_which_end(error: BaseException) -> None:
+    """Put into words that somebody wants of an end, or of a channel, what another end has.
+
+    Called with what has ended a process: `__getattr__` would make each use of an end slower.
+    """
+    if not isinstance(error, AttributeError):
+        return
+    at, name = cast(Any, error.obj), error.name or "_"
+    kinds = {"sender": Sender, "receiver": Receiver}
+    of = [what for what, kind in kinds.items() if not name.startswith("_") and hasattr(kind, name)]
+    if not of or not isinstance(at, (Channel, Sender, Receiver)):
+        return
+    if isinstance(at, Channel):
+        error.args = (f"a channel has no `{name}`: make an end of it, `{at.name}.{of[0]}()`",)
+        explained(error, "not-an-end")
+    elif at._what not in of:
+        text = f"a {at._what} has no `{name}`: that is for the {of[0]}s of `{at.channel_name}`"
+        error.args = (text,)
+        explained(error, "wrong-end")
 
 
 def _said(value: Any) -> str:

@@ -16,7 +16,7 @@ import types
 import warnings
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
+from typing import Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
 from ._errors import DeliveryUnknown, EndClosed, explained, see
@@ -56,7 +56,6 @@ class End:
     )
     _side: ClassVar[int] = SEND
     _what: ClassVar[str] = "sender"
-    _other: ClassVar[type[End] | None] = None  # the other kind of ends
 
     def __init__(self, core: Core, owner: Holder | None, given: bool = False) -> None:
         self._core = core
@@ -82,15 +81,6 @@ class End:
     def __repr__(self) -> str:
         closed = " (closed)" if self._owner is CLOSED else ""
         return f"<{self._what} of {self._core.name}{closed}>"
-
-    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
-
-        def __getattr__(self, name: str) -> NoReturn:
-            error = AttributeError(f"a {self._what} has no `{name}`", name=name, obj=self)
-            if not name.startswith("_") and hasattr(self._other, name):
-                text = f"{error}: that is for the {self._other._what}s of `{self.channel_name}`"
-                raise explained(AttributeError(text), "wrong-end")
-            raise error
 
     # --- ownership -------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from . import _wiring
 from ._barrier import Barrier
 from ._broadcast import Broadcast
 from ._cargo import find, map_ends, mapped
-from ._channel import Channel
+from ._channel import Channel, say_which_end
 from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained
 from ._kernel import HOLDER, Holder
@@ -191,6 +191,7 @@ class Called(Process[R_co]):
     def _fail(self, holder: Holder, error: BaseException) -> None:
         """It has failed: cancel the others, then retire its ends with the cause."""
         if isinstance(error, Exception):
+            say_which_end(error)
             error.add_note(f"in process `{self.name}` ({self.place})")
         on_purpose = not isinstance(error, Exception) and holder.was_dismissed()
         if self._cancel_others is not None and not on_purpose:

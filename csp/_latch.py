@@ -52,6 +52,8 @@ class Latch:
         self.waiting[party] = None
         party.queue = self
         await kernel.park(party)
+        if kernel.hook is not None:
+            kernel.tell("resumed")
 
 
 class Flag:

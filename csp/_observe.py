@@ -64,7 +64,7 @@ def shown(value: object) -> str:
     """A value as a trace shows it, in at most `LONGEST` characters; no code of its class runs.
 
     >>> shown(3), shown("a" * 50), shown([1, 2])
-    ('3', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...", 'list')
+    ('3', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...", 'list')
     """
     kind = type(value)
     if kind is int:

@@ -77,7 +77,8 @@ def _private_names() -> tuple[Any, Any, Any]:
 _RUN_CONTEXT, _WAIT, _CHECKPOINT = _private_names()
 CAN_LEND = _RUN_CONTEXT is not None
 
-protected = enable_ki_protection  # Ctrl-C does not cut what is marked so
+protected = enable_ki_protection
+"""A decorator: Ctrl-C does not cut the function, nor what it calls, up to where that waits (trio's own)."""
 
 STEPS, SECONDS = 1000, 0.005  # of one pass
 OPERATIONS = 250  # of one step, before it goes to trio; those that park end the step anyway
@@ -391,8 +392,6 @@ class TrioKernel(Kernel):
                 steps += 1
                 self.credit = OPERATIONS
                 self.current = driver.holder
-                if self.hook is not None:
-                    self.tell_resumed(driver.holder)
                 task = context["task"] = driver.task
                 try:
                     message = task.context.run(driver.send, None)
@@ -434,7 +433,10 @@ class TrioKernel(Kernel):
         self._tell_turn("parked", driver.holder, "children" if joins else "trio")
 
     def tell_resumed(self, holder: Holder) -> None:
-        """A process is about to be stepped; nothing is told if that is its first step."""
+        """A process is about to be stepped; nothing is told if that is its first step.
+
+        While turns are lent it is not: a step begins with a commit, which tells that the wait is over.
+        """
         if holder.parked:
             self._tell_turn("resumed", holder)
 
@@ -666,8 +668,6 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
         while True:
             kernel.current = driver.holder if task.coro is outer else None
             kernel.credit = OPERATIONS
-            if kernel.hook is not None:
-                kernel.tell_resumed(driver.holder)
             driver.settled = False
             try:
                 message = driver.coro.throw(thrown.pop()) if thrown else send(argument)
@@ -727,6 +727,8 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 if driver.pending:
                     driver.pending, argument = False, None
                     kernel.pending -= 1
+            if kernel.hook is not None:
+                kernel.tell_resumed(driver.holder)
     finally:
         kernel.contexts.discard(id(task.context))
         kernel.holders.discard(driver.holder)

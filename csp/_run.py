@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 import trio
 
+from ._channel import say_which_end
 from ._deadlock import Judge
 from ._errors import Deadlock, explained
 from ._function import retire_all
@@ -144,6 +145,7 @@ async def _live(holder: Holder, what: Awaitable[Any]) -> Any:
     try:
         result = await await_unprotected(what)
     except BaseException as error:
+        say_which_end(error)
         retire_all(holder, error)
         raise
     else:

@@ -30,6 +30,9 @@ class Message:
     many of the lines right before it, in that neither can have caused the other.  `waited`: the
     value was not taken at once, as in a buffer.  `sender` is "" if it came from elsewhere.  `unseen`
     members met there too, and have no lane.
+
+    >>> Message("main.jobs", "main.producer", "main.worker", values=["7"]).lanes
+    ('main.producer', 'main.worker')
     """
 
     channel: str
@@ -66,6 +69,9 @@ class Chart:
     `later` messages came when the chart was full, `aside` ones between processes without a lane, of
     which `hidden` are some; `waiting` says what a process waited for that was cancelled or had not
     ended.
+
+    >>> Chart(later=3).left_out()
+    ['3 later messages left out (choose with --from)']
     """
 
     lanes: list[str] = field(default_factory=list[str])

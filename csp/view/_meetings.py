@@ -39,6 +39,9 @@ class Meetings:
     `pairs` says how many values each pair of processes passed on a channel, `barriers` how often
     each member met the others there, `steps` what each process did, in its own order: `c!` is a
     send, `c?` a receive, `b*` a barrier.  A process that did too much for a line ends in `...`.
+
+    >>> Meetings(steps={"main.worker": "jobs? -> results!"}).steps["main.worker"]
+    'jobs? -> results!'
     """
 
     pairs: dict[Met, int] = field(default_factory=dict[Met, int])

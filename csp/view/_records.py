@@ -19,7 +19,14 @@ LONGEST = 1 << 20  # bytes of a line: more is no trace
 
 
 class BrokenTrace(ValueError):
-    """A file is no trace, or a line of it is no event; says which line, and what is wrong."""
+    """A file is no trace, or a line of it is no event; says which line, and what is wrong.
+
+    >>> try:
+    ...     list(Trace(__file__))
+    ... except BrokenTrace as error:
+    ...     print("line 1" in str(error))
+    True
+    """
 
 
 class TraceFile:

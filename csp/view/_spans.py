@@ -1,7 +1,7 @@
 """What each process did when: it ran, or it waited, and for what.
 
-One process of a program runs at a time, so its events say when it ran: from where it was started
-or resumed to where it parked.  A process that runs another one by `await` waits meanwhile.
+One process of a program runs at a time, so its events say when it ran: from where it was started,
+resumed or had committed to where it parked.  A process that runs another one by `await` waits meanwhile.
 
 Invariant: the spans of a process follow each other without a gap and without an overlap.
 """

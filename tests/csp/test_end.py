@@ -6,6 +6,7 @@ import gc
 import math
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
@@ -464,27 +465,29 @@ def test_ends_of_two_sides_given_to_one_process_are_two_ends(run: Any) -> None:
     [
         ("sender", "receive", "a sender has no `receive`: that is for the receivers of `c`"),
         ("receiver", "send", "a receiver has no `send`: that is for the senders of `c`"),
-        ("sender", "put", "a sender has no `put`"),
+        ("sender", "put", "'Sender' object has no attribute 'put'"),
+        ("", "send", "a channel has no `send`: make an end of it, `c.sender()`"),
+        ("", "receive", "a channel has no `receive`: make an end of it, `c.receiver()`"),
+        ("", "put", "'Channel' object has no attribute 'put'"),
     ],
 )
-def test_whoever_wants_what_the_other_end_has_is_told(what: str, name: str, message: str) -> None:
-    with getattr(Channel(int, name="c"), what)() as end:
-        with pytest.raises(AttributeError) as caught:
-            getattr(end, name)
-    assert str(caught.value) == message
+@pytest.mark.parametrize("where", ["main", "process"])
+def test_whoever_wants_what_another_end_has_is_told(
+    where: str, what: str, name: str, message: str
+) -> None:
+    @process
+    async def wants(end: Any) -> None:
+        getattr(end, name)
 
+    async def main() -> None:
+        c = Channel(int, name="c")
+        with getattr(c, what)() if what else nullcontext(c) as end:
+            if where == "main":
+                getattr(end, name)
+            await wants(end)
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("send", "a channel has no `send`: make an end of it, `c.sender()`"),
-        ("receive", "a channel has no `receive`: make an end of it, `c.receiver()`"),
-        ("put", "a channel has no `put`"),
-    ],
-)
-def test_whoever_uses_a_channel_as_an_end_is_told_to_make_one(name: str, message: str) -> None:
     with pytest.raises(AttributeError) as caught:
-        getattr(Channel(int, name="c"), name)
+        csp.run(main)
     assert str(caught.value) == message
 
 
