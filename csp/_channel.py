@@ -24,6 +24,7 @@ from typing import (
     ClassVar,
     Generic,
     Literal,
+    NoReturn,
     TypeVar,
     cast,
     get_origin,
@@ -79,6 +80,14 @@ class Sender(End, abc.Sender[T_contra]):
 
     __slots__ = ()
     _side, _what = SEND, "sender"
+
+    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
+
+        def __aiter__(self) -> NoReturn:
+            text = (
+                f"a sender has no values: `async for` is for the receivers of `{self.channel_name}`"
+            )
+            raise explained(TypeError(text), "wrong-end")
 
     @protected
     async def send(self, value: T_contra) -> None:
@@ -490,6 +499,12 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
 
     def __aiter__(self) -> Receiver[T_co]:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            text = f"values of `{self.channel_name}` have to be waited for: write `async for`"
+            raise explained(TypeError(text), "forgotten-await")
 
 
 _receive: Any = cast(Any, Receiver)._receive

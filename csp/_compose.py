@@ -79,6 +79,8 @@ def as_process(value: Any, place: str) -> Process[Any]:
         name = getattr(value, "__name__", repr(value))
         raise explained(TypeError(f"`{name}` was not called: write `{name}(...)`"), "not-a-process")
     problem = f"a process is wanted, not {value!r}"
+    if value is None:
+        problem += ": was it awaited already?  Leave out that `await`"
     if isinstance(value, (list, tuple)):
         problem = f"a process is wanted, not a {type(cast(object, value)).__name__}: write `Par(*processes)`"
     raise explained(TypeError(problem), "not-a-process")

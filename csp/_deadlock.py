@@ -173,7 +173,7 @@ def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
             if kernel.timed(parent):
                 free.add(parent)
             text = partial(str, f"waits for `{holder.name}`")
-            wait = _Wait({holder}, True, text, partial(str, parent.place), id(holder))
+            wait = _Wait({holder}, True, text, partial(kernel.line, parent), id(holder))
             entries.append((parent, wait))
     stuck = _Elimination(entries, free).stuck()
     idle = all(holder.background for holder in stuck)  # servers that nobody needs now
@@ -426,7 +426,9 @@ def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     for of in waits.values():
         of.sort(key=lambda wait: (wait.where(), wait.text()))
     cycle = _cycle(waits)
-    said = "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
+    said = _said(cycle, waits)
+    if HAS_NO not in said and (alone := _alone(waits)):
+        cycle, said = alone, _said(alone, waits)
     hint, page = _cure(cycle, said, waits)
     lines: dict[str, int] = {}
     for holder, of in waits.items():
@@ -437,6 +439,10 @@ def deadlock(waits: dict[Holder, list[_Wait]]) -> Deadlock:
     if len(told) > SHOWN:
         told[SHOWN:] = [f"  and {len(told) - SHOWN:,} more"]
     return explained(Deadlock("\n".join([f"{said}{hint}", *told])), page)
+
+
+def _said(cycle: list[Holder], waits: dict[Holder, list[_Wait]]) -> str:
+    return "; ".join(f"`{h.name}` {waits[h][0].text()}" for h in cycle[:SHOWN])
 
 
 def _cure(cycle: list[Holder], said: str, waits: dict[Holder, list[_Wait]]) -> tuple[str, Page]:
@@ -454,6 +460,15 @@ def _where(holder: Holder, wait: _Wait) -> str:
     if place:
         return f", at {place}"
     return f" (called at {holder.place})" if holder.place else ""
+
+
+def _alone(waits: dict[Holder, list[_Wait]]) -> list[Holder]:
+    """Who waits on nothing but channels without the other end: no order of waiting would help."""
+
+    def is_alone(text: str) -> bool:
+        return text.count(HAS_NO) > text.count(" or ")  # of guards, all
+
+    return [h for h, of in waits.items() if all(is_alone(w.text()) for w in of)][:1]
 
 
 def _cycle(waits: dict[Holder, list[_Wait]]) -> list[Holder]:

@@ -366,6 +366,10 @@ class Kernel(ABC):
     def timed(self, holder: Holder) -> bool:
         """True if a deadline entered inside the process will end what it waits for."""
 
+    def line(self, holder: Holder) -> str:
+        """Where a process waits for another one that it awaits inline; where it was called, if unknown."""
+        return holder.place
+
     @abstractmethod
     def waiting(self) -> list[Waiting]:
         """All trio tasks that act for processes, and what each of them waits for."""

@@ -461,6 +461,10 @@ class TrioKernel(Kernel):
         """True if a deadline entered inside the process will end what its trio task waits for."""
         return _within_deadline(holder.task, holder)
 
+    def line(self, holder: Holder) -> str:
+        """Where a process waits for another one that it awaits inline."""
+        return _line_of(holder.body) or holder.place
+
     def waiting(self) -> list[Waiting]:
         """All trio tasks that act for processes, and what each of them waits for."""
         found: list[Waiting] = []
@@ -481,7 +485,10 @@ class TrioKernel(Kernel):
                 place = partial(_line_in, holder, driver.coro)
             else:
                 party = self.parked.get(task)
-                place = partial(_line_of, task.coro)
+                own = task is holder.task
+                place = (
+                    partial(_line_in, holder, task.coro) if own else partial(_line_of, task.coro)
+                )
             children = None
             if nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False):
                 children = tuple(nurseries[-1].child_tasks)

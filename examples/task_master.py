@@ -39,7 +39,7 @@ async def tell(events: Receiver[NodeEvent], console: Console) -> None:
             case PeerLeft():
                 line = f"{event.peer} has left"
             case PeerLost():
-                line = f"{event.peer} is lost ({event.why}): its task goes to another worker"
+                line = f"{event.peer} is lost ({event.why}): what it had goes to another worker"
             case PeerRefused():
                 line = f"{event.address} did not get in: {event.why}"
             case _:

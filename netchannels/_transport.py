@@ -5,6 +5,7 @@ Nothing is decided here: bytes go from the stream to the link and back, and its 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -47,12 +48,17 @@ class Listening:
     async def start(cls, address: Address) -> Listening:
         """Listen at `address`.
 
-        Raises OSError if that is not possible, NetworkError for a Unix socket that others can reach.
+        Raises OSError if that is not possible, with a note that says where, NetworkError for a Unix socket
+        that others can reach.
         """
         if address.path:
             return cls([await _listen_unix(address.path)], address)
         host = address.host or "127.0.0.1"
-        listeners = await trio.open_tcp_listeners(address.port, host=host)
+        try:
+            listeners = await trio.open_tcp_listeners(address.port, host=host)
+        except OSError as error:
+            error.add_note(_cannot_listen(Address(host, address.port), error))
+            raise
         port = cast(int, listeners[0].socket.getsockname()[1])
         return cls(list(listeners), Address(host, port))
 
@@ -70,6 +76,12 @@ class Listening:
                     await listener.aclose()
             if self.address.path:
                 remove_socket(self.address.path)
+
+
+def _cannot_listen(address: Address, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"another program listens at {address} already: end it, or take another port"
+    return f"this was the attempt to listen at {address}"
 
 
 class _Paced(trio.abc.Listener[Any]):

@@ -28,7 +28,8 @@ class Message:
 
     `values` are the first ones of a message that is repeated.  `concurrent`: with how
     many of the lines right before it, in that neither can have caused the other.  `waited`: the
-    value was not taken at once, as in a buffer.  `sender` is "" if it came from elsewhere.
+    value was not taken at once, as in a buffer.  `sender` is "" if it came from elsewhere.  `unseen`
+    members met there too, and have no lane.
 
     >>> Message("main.jobs", "main.producer", "main.worker", values=["7"]).lanes
     ('main.producer', 'main.worker')
@@ -41,11 +42,19 @@ class Message:
     values: list[str] = field(default_factory=list[str])
     concurrent: int = 0
     waited: bool = False
+    unseen: int = 0
 
     @property
     def key(self) -> tuple[object, ...]:
         """Messages with equal keys are folded."""
-        return self.channel, self.sender, self.receiver, self.members, self.waited
+        return (
+            self.channel,
+            self.sender,
+            self.receiver,
+            self.members,
+            self.waited,
+            self.unseen,
+        )
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -77,7 +86,7 @@ class Chart:
     def left_out(self) -> list[str]:
         """Sentences about what the chart does not show."""
         said: list[str] = []
-        if self.hidden:
+        if self.aside:
             more = f" and {len(self.hidden) - 5} more" if len(self.hidden) > 5 else ""
             names = ", ".join(self.hidden[:5])
             said.append(
@@ -173,7 +182,7 @@ class _Making:
         self.meeting[event.channel] = event.number, [event.process], at
 
     def _add(self, message: Message, at: Stamped) -> None:
-        if not all(self._has_lane(name) for name in message.lanes):
+        if not self._is_seen(message):
             self.chart.aside += 1
             return
         for earlier in self.last:
@@ -186,6 +195,15 @@ class _Making:
             return
         self.folding.add(message)
         self.full = self.folding.rows() > 2 * self.most_messages
+
+    def _is_seen(self, message: Message) -> bool:
+        """Both sides have a lane; of a barrier those are drawn that have one."""
+        if not message.members:
+            return all(self._has_lane(name) for name in message.lanes)
+        seen = tuple(name for name in message.members if self._has_lane(name))
+        message.unseen = len(message.members) - len(seen)
+        message.members = seen
+        return bool(seen)
 
     def _has_lane(self, name: str) -> bool:
         lanes = self.chart.lanes

@@ -76,7 +76,8 @@ def _shortened(what: str, channels: dict[str, str]) -> str:
 
 def _label(message: Message, channels: dict[str, str], most: int) -> str:
     values = ", ".join(message.values) + (", ..." if most > len(message.values) else "")
-    return channels[message.channel] + (f": {values}" if message.values else "")
+    more = f", with {message.unseen:,} more members" if message.unseen else ""
+    return channels[message.channel] + more + (f": {values}" if message.values else "")
 
 
 class _Drawing:

@@ -52,6 +52,12 @@ WRONG = [
         "while True:\n        text = await left.receive()",
         "`one_is_quiet` waits to send to `right`",
     ),
+    (
+        "04_merge",
+        "async for _, text in Alternation(left, right):",
+        "_, text = await Alternation(left, right).select()\n    if text:",
+        "it has ended too early: all receivers of channel `right` have retired",
+    ),
     ("04_stack", ".when(lambda: items)", "", "IndexError: pop from empty list"),
     ("04_valve", "is_open = choice.value", "is_open = True", "it took a value while it was closed"),
     ("05_rate", "            count = 0\n", "", "expected [3, 1, 0], but got [3, 4, 4]"),
@@ -140,6 +146,16 @@ def test_each_solution_is_right(check: ModuleType, exercise: str) -> None:
 def test_each_skeleton_is_told_what_to_do(check: ModuleType, exercise: str) -> None:
     (problem,) = check.judge(COURSE / "exercises" / f"{exercise}.py", check.find(exercise))
     assert "is still to be written, where `...` stands" in problem or "Deadlock: " in problem
+
+
+def test_an_answer_that_does_nothing_is_not_right(
+    check: ModuleType, tmp_path: Path, exercise: str
+) -> None:
+    """Whatever leaves before its time ends all others quietly."""
+    skeleton = (COURSE / "exercises" / f"{exercise}.py").read_text(encoding="utf-8")
+    answer = tmp_path / "answer.py"
+    answer.write_text(skeleton.replace("...  # write this", "pass"), encoding="utf-8")
+    assert check.judge(answer, check.find(exercise))
 
 
 @pytest.mark.parametrize(("exercise", "right", "wrong", "words"), WRONG)

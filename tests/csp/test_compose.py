@@ -86,6 +86,7 @@ async def bare() -> None: ...
         (bare, "`bare` is a bare coroutine: decorate it with @process"),
         (lambda: after, "`after` was not called"),
         (lambda: 3, "a process is wanted, not 3"),
+        (lambda: None, "a process is wanted, not None: was it awaited already?"),
     ],
 )
 def test_what_is_no_process_is_refused(make: Any, hint: str) -> None:

@@ -974,6 +974,42 @@ def test_a_channel_without_the_other_end_needs_one() -> None:
     assert said.endswith("(csp explain no-other-end)")
 
 
+@process
+async def one_after_the_other() -> None:
+    there = Channel(int, name="there")
+    await pass_on(there.receiver(), Channel(int, name="out").sender())
+    await consumer(there.receiver())
+
+
+def test_who_waits_for_what_nobody_holds_is_named_first() -> None:
+    async def main() -> None:
+        back = Channel(int, name="back")
+        await Par(one_after_the_other(), consumer(back.receiver()), held(back.sender()))
+
+    @process
+    async def held(out: Sender[int]) -> None:
+        await one_after_the_other()
+
+    said = reported(main)
+    assert said.startswith("`pass_on` waits to receive from `there`, which has no sender: make one")
+    assert said.endswith("(csp explain no-other-end)")
+
+
+@both_paths
+def test_who_awaits_a_process_inline_waits_at_that_line(
+    lend: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        await one_after_the_other()
+
+    monkeypatch.setenv("CSP_LEND", str(int(lend)))
+    first = inspect.unwrap(one_after_the_other).__code__.co_firstlineno
+    of_pass_on = inspect.unwrap(pass_on).__code__.co_firstlineno
+    said = reported(main)
+    assert f"  `one_after_the_other` waits for `pass_on`, at test_deadlock.py:{first + 3}\n" in said
+    assert f"which has no sender, at test_deadlock.py:{of_pass_on + 2}\n" in said
+
+
 def test_a_process_that_is_awaited_inline_waits_at_a_line_of_its_own() -> None:
     async def main() -> None:
         there, back = Channel(int, name="there"), Channel(int, name="back")

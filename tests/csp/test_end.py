@@ -7,7 +7,7 @@ import math
 import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -489,3 +489,19 @@ def test_whoever_wants_what_another_end_has_is_told(
     with pytest.raises(AttributeError) as caught:
         csp.run(main)
     assert str(caught.value) == message
+
+
+def test_who_loops_over_an_end_without_waiting_is_told_to_write_async_for() -> None:
+    with Channel(int, name="c").receiver() as end:
+        with pytest.raises(TypeError) as caught:
+            list(cast(Any, end))
+    assert str(caught.value) == "values of `c` have to be waited for: write `async for`"
+    assert caught.value.__notes__ == ["(csp explain forgotten-await)"]
+
+
+def test_who_loops_over_a_sender_is_told_that_it_has_no_values() -> None:
+    with Channel(int, name="c").sender() as end:
+        with pytest.raises(TypeError) as caught:
+            aiter(cast(Any, end))
+    assert str(caught.value) == "a sender has no values: `async for` is for the receivers of `c`"
+    assert caught.value.__notes__ == ["(csp explain wrong-end)"]

@@ -98,6 +98,17 @@ async def test_the_socket_of_a_program_that_runs_is_not(private: Path) -> None:
     assert path.exists()
 
 
+async def test_where_another_program_listens_is_said() -> None:
+    listening = await Listening.start(Address("127.0.0.1", 0))
+    with pytest.raises(OSError) as caught:
+        await Listening.start(listening.address)
+    assert caught.value.__notes__ == [
+        f"another program listens at {listening.address} already: end it, or take another port"
+    ]
+    for listener in listening._listeners:
+        await listener.aclose()
+
+
 async def test_dialling_where_nobody_listens_is_an_os_error() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

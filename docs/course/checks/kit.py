@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, ParamSpec
 
 import trio
 
-from csp import Channel, Par, Process, Receiver, Sender, patterns
+from csp import Channel, ChannelEnded, Par, Process, Receiver, Sender, patterns, process
+
+P = ParamSpec("P")
 
 
 class Wrong(Exception):
@@ -30,6 +33,25 @@ def shown(value: object) -> str:
     """A value, shortened if it is long."""
     text = repr(value)
     return text if len(text) < 200 else f"{text[:197]}..."
+
+
+def examiner(
+    function: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[P, Process[None]]:
+    """A process that puts questions to an answer, and must come to its last one.
+
+    A process that returns nothing ends quietly when a channel ends, so an answer that has gone before its time
+    would pass.
+    """
+
+    @functools.wraps(function)
+    async def to_the_last(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await function(*args, **kwargs)
+        except ChannelEnded as error:
+            raise Wrong(f"it has ended too early: {error}") from error
+
+    return process(to_the_last)
 
 
 async def through(

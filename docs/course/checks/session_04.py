@@ -6,8 +6,8 @@ from types import ModuleType
 
 import trio
 
-from checks.kit import expect, require, waits
-from csp import Channel, Par, Receiver, Sender, patterns, process
+from checks.kit import examiner, expect, require, waits
+from csp import Channel, Par, Receiver, Sender, patterns
 
 
 async def merge(answer: ModuleType) -> None:
@@ -21,7 +21,7 @@ async def merge(answer: ModuleType) -> None:
         )
 
 
-@process
+@examiner
 async def one_is_quiet(quiet: Sender[str], lively: Sender[str], out: Receiver[str]) -> None:
     for text in "abc":
         await lively.send(text)
@@ -42,7 +42,7 @@ async def stack(answer: ModuleType) -> None:
     )
 
 
-@process
+@examiner
 async def at_a_stack(push: Sender[int], pop: Receiver[int]) -> None:
     require(await waits(pop.receive), "it gave something before anything was pushed")
     for number in (1, 2, 3):
@@ -65,7 +65,7 @@ async def valve(answer: ModuleType) -> None:
     expect("1 while open, 2 kept waiting, 3 when open again", (await got)[2], [1, 3])
 
 
-@process
+@examiner
 async def at_a_valve(control: Sender[bool], inp: Sender[int]) -> None:
     await inp.send(1)
     await control.send(False)

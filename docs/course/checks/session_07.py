@@ -6,7 +6,7 @@ from types import ModuleType
 
 import trio
 
-from checks.kit import expect, require
+from checks.kit import examiner, expect, require
 from csp import Call, CallFailed, Channel, Par, Receiver, Sender, process
 
 
@@ -15,7 +15,7 @@ async def account(answer: ModuleType) -> None:
     await Par(answer.account(calls.receiver()), customer(calls.sender()))
 
 
-@process
+@examiner
 async def customer(account: Sender[Call[int, int]]) -> None:
     expect("100 paid in: the balance", await account.call(100), 100)
     expect("30 paid out: the balance", await account.call(-30), 70)
@@ -33,7 +33,7 @@ async def printer(answer: ModuleType) -> None:
     await Par(answer.printer(jobs.receiver()), author(jobs.sender()))
 
 
-@process
+@examiner
 async def author(jobs: Sender[int]) -> None:
     for pages in (3, 2):
         started = trio.current_time()
@@ -65,7 +65,7 @@ async def slow_server(calls: Receiver[Call[int, int]]) -> list[int]:
     return asked
 
 
-@process
+@examiner
 async def asks(server: Sender[Call[int, int]]) -> None:
     for number in (2, 3, 2, 2, 3):
         expect(f"the reply to {number}", await server.call(number), number * number)

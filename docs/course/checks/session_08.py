@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from types import ModuleType
 
-from checks.kit import expect, require, waits
-from csp import Channel, Par, Sender, process
+from checks.kit import examiner, expect, require, waits
+from csp import Channel, Par, Sender
 
 
 async def garage(answer: ModuleType) -> None:
@@ -17,7 +17,7 @@ async def garage(answer: ModuleType) -> None:
     expect("2 places, always used: how many cars were in it at most", most, 2)
 
 
-@process
+@examiner
 async def cars(enter: Sender[str], leave: Sender[str]) -> None:
     await enter.send("A")
     await enter.send("B")
@@ -38,7 +38,7 @@ async def library(answer: ModuleType) -> None:
     )
 
 
-@process
+@examiner
 async def visitors(
     read: Sender[str], done_read: Sender[str], write: Sender[str], done_write: Sender[str]
 ) -> None:

@@ -81,6 +81,13 @@ def test_a_barrier_is_one_line() -> None:
     assert sorted(drawn.lanes) == sorted(message.members)
 
 
+def test_a_barrier_of_many_is_drawn_at_those_who_have_a_lane() -> None:
+    synced = [event("committed", f"p{n}", "b", "", number=1) for n in range(12)]
+    drawn = chart(synced, most_lanes=3)
+    assert drawn.items == [Message("b", members=("p0", "p1", "p10"), unseen=9)]
+    assert drawn.left_out() == []
+
+
 def test_more_than_eight_lanes_are_left_out_and_said() -> None:
     drawn = chart(ring(1, 10))
     assert len(drawn.lanes) == 8

@@ -45,6 +45,11 @@ def test_a_barrier_joins_its_members_and_nobody_else() -> None:
     assert drawn.splitlines()[1].split() == ["●══════╪══════●", "start"]
 
 
+def test_it_is_said_how_many_members_of_a_barrier_have_no_lane() -> None:
+    drawn = chart_as_text(Chart(["a"], [Message("start", members=("a",), unseen=63)]))
+    assert drawn.splitlines()[1].split(maxsplit=1) == ["●", "start, with 63 more members"]
+
+
 def test_repetitions_stand_in_brackets_with_their_number() -> None:
     drawn = text(*ring(14, 2))
     assert [line[:6] for line in drawn] == ["      ", "x14 ┌ ", "    └ "]
