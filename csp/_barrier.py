@@ -72,7 +72,7 @@ class BarrierCore(Joint):
             watch.settle(COMMITTED, woken)
         return True
 
-    def retire(self, side: int, woken: list[Party], cause: BaseException | None = None) -> None:
+    def retire(self, side: int, woken: list[Party], cause: Any = None) -> None:
         """A member leaves: the others may be all that wait."""
         self.lose_end(side)
         self.meet(None, woken)

@@ -84,17 +84,23 @@ class Arrivals:
         self._listeners = []
 
 
-def _run(function: Any, end: Any, *args: Any) -> Any:
-    """Run an operation of a detached end in its run; a cancel of the thread's host reaches it."""
+def _token(end: Any) -> Any:
+    """What leads to the run of a detached end."""
     if end._token is None:
         raise RuntimeError(
             f"the {end._what} of `{end.channel_name}` is used by its process: "
             f"call `.detach()` there before a thread uses it"
         )
+    return end._token
+
+
+def _run(function: Any, end: Any, *args: Any) -> Any:
+    """Run an operation of a detached end in its run; a cancel of the thread's host reaches it."""
+    token = _token(end)
     try:
         trio.from_thread.check_cancelled()
     except RuntimeError:  # no thread of trio's: the token says which run
-        token = end._token
+        pass
     else:
         return trio.from_thread.run(function, *args)
     try:
@@ -140,3 +146,28 @@ def receive(end: Receiver[T], /) -> T:
     """
     received: T = _run(end.receive, end)
     return received
+
+
+def retire(end: Sender[Any] | Receiver[Any], /) -> None:
+    """Retire an end from a thread; on its return the other side has been told.
+
+    Also when the thread's host is cancelled.  `with end:` around the work in a thread does the same
+    soon after.  Does nothing if the end has retired already.  Raises `trio.RunFinishedError` when
+    the run is over, and the RuntimeErrors of `send`.
+
+    >>> import csp
+    >>> def count(out: csp.Sender[int]) -> None:
+    ...     for number in range(3):
+    ...         csp.from_thread.send(out, number)
+    ...     csp.from_thread.retire(out)
+    >>> async def main() -> list[int]:
+    ...     numbers = csp.Channel(int, name="numbers", buffer=3)
+    ...     tx = numbers.sender()
+    ...     tx.detach()
+    ...     await trio.to_thread.run_sync(count, tx)
+    ...     with numbers.receiver() as rx:
+    ...         return [number async for number in rx]
+    >>> csp.run(main)
+    [0, 1, 2]
+    """
+    trio.from_thread.run_sync(end.retire, trio_token=_token(end))

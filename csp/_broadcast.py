@@ -125,7 +125,7 @@ class Hub(Joint):
                 port.passed = self.passed - 1
                 port.send(party, woken)
 
-    def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
+    def retire(self, side: int, woken: Woken, cause: Any = None) -> None:
         """The last sender ends all ports; a receiver less may be what a sender waited for."""
         super().retire(side, woken, cause)
         if side == SEND and self.gone[SEND]:
@@ -186,7 +186,7 @@ class Port(Joint):
             return True
         return super().receive(me, woken)
 
-    def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
+    def retire(self, side: int, woken: Woken, cause: Any = None) -> None:
         """The receiver leaves: nobody waits for it any more."""
         super().retire(side, woken, None)
         if self.gone[RECEIVE] and self in self.hub.ports:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from ._cargo import map_ends, pack, unpack
-from ._errors import CallFailed, EndOfChannel
+from ._errors import CallFailed, EndOfChannel, leaves_of
 from ._kernel import Holder, Scope
 from ._latch import Latch
 from ._lease import is_channel_end
@@ -216,8 +216,7 @@ class Accepted(Generic[Q, A]):
             return not is_channel_end(error)
         absorbed = bool(self._scope.__exit__(kind, error, tb))
         if not self._replied:
-            text = "no reply" if error is None else "no reply: the server was cancelled"
-            ticket.answer(error=CallFailed(text))
+            ticket.answer(error=_unanswered(error))
         return absorbed
 
     def __del__(self) -> None:
@@ -227,6 +226,19 @@ class Accepted(Generic[Q, A]):
                 ticket.answer(error=CallFailed("no reply: the server dropped the call"))
             except RuntimeError:  # collected outside of a run: nobody waits any more
                 return
+
+
+class Interrupted(CallFailed):
+    """Ctrl-C has struck the server: a call from elsewhere goes to another one, untried."""
+
+
+def _unanswered(error: BaseException | None) -> CallFailed:
+    """What a caller is told of a block without a reply."""
+    if error is None:
+        return CallFailed("no reply")
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves_of(error)):
+        return Interrupted("no reply: the server was interrupted")
+    return CallFailed("no reply: the server was cancelled")
 
 
 def _failure(error: Exception) -> CallFailed:

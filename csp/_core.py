@@ -17,6 +17,7 @@ from ._buffers import Buffer, Fifo
 from ._errors import (
     Abandoned,
     CallFailed,
+    Cause,
     ChannelEnded,
     ChannelTypeError,
     EndOfChannel,
@@ -191,7 +192,7 @@ class Core(Rendezvous):
     def error(self, side: int, outcome: Any, end: object) -> ChannelEnded:
         """The exception for an operation on `end` that met the end of the channel."""
         error: ChannelEnded
-        causes = self.causes[1 - side]
+        causes: tuple[Cause, ...] = self.causes[1 - side]
         if self.lost:
             error = LinkLost(self.lost)
             error.delivered = False if side == SEND else None
@@ -202,9 +203,9 @@ class Core(Rendezvous):
             error = Poisoned(text, reason=reason, who=who)
         elif causes:
             other = "senders" if side == RECEIVE else "receivers"
-            listed = "; ".join(f"{type(c).__name__}: {c}" for c in causes)
+            listed = "; ".join(cause.in_words() for cause in causes)
             text = f"the {other} of channel `{self.name}` are gone, and not all in order: {listed}"
-            error = explained(Abandoned(text, causes), "abandoned")
+            error = explained(Abandoned(text, tuple(cause.error for cause in causes)), "abandoned")
         elif side == RECEIVE:
             error = EndOfChannel(f"all senders of channel `{self.name}` have retired")
         else:

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, Self, cast
 
 from ._core import SIDES, Core
-from ._errors import DeliveryUnknown, EndClosed, explained, see
+from ._errors import Cause, DeliveryUnknown, EndClosed, explained, see
 from ._kernel import HOLDER, Held, Holder, Kernel
 from ._offer import CLOSED as CLOSED_END
 from ._offer import RECEIVE, SEND, Party
-from ._parking import current_kernel, protected
+from ._parking import current_kernel, is_for_its_run, protected
+from ._places import is_lost_by_error
 
 _NEVER = cast(Kernel, types.SimpleNamespace(current=None, hook=None, producing=False))
 
@@ -236,7 +237,8 @@ class End:
     def retire(self) -> None:
         """Close this end; with the last one its direction of the channel ends.  Idempotent.
 
-        On an end that was given away it does nothing.
+        On an end that was given away it does nothing.  In a thread that has a detached end it
+        returns at once, and the run retires it soon: `csp.from_thread.retire` waits for that.
         """
         if not self._claims:
             self._retire()
@@ -246,11 +248,13 @@ class End:
         owner, core = self._owner, self._core
         if owner is CLOSED:
             return
+        if self._token is not None and is_for_its_run(self._token, self._retire):
+            return
         self._disown()
         self._last, self._owner, self._user = owner, CLOSED, CLOSED
         woken: list[Party] = []
         core.close(self._side, self, woken)
-        core.retire(self._side, woken, cause)
+        core.retire(self._side, woken, None if cause is None else Cause(cause, owner.name))
         if woken:
             current_kernel().wake_all(woken)
         # told after waking: an observer may cancel who was settled
@@ -261,8 +265,8 @@ class End:
     def detach(self) -> None:
         """Hand this end to a thread or callback (see `csp.from_thread`).
 
-        It belongs to no process from now on: retire it yourself.  Its channel is never judged
-        in a search for deadlocks.  Raises EndClosed if it is not yours.
+        It belongs to no process from now on: retire it yourself, in the thread or in trio.  Its
+        channel is never judged in a search for deadlocks.  Raises EndClosed if it is not yours.
         """
         kernel = self._acting()
         self._disown()
@@ -315,7 +319,13 @@ class End:
         ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
         if ending and self._is_idle():
             self._tell_idle()
-        elif not ending and self._owner is not TRAVELLING and not self._claims and self._matters():
+        elif (
+            not ending
+            and self._owner is not TRAVELLING
+            and not self._claims
+            and self._matters()
+            and not is_lost_by_error()
+        ):
             warnings.warn(
                 f"the {self._what} of channel `{self._core.name}` was dropped without being "
                 f"retired: use `with`, or give it to a process {see('dropped-end')}",

@@ -7,9 +7,11 @@ channels and stand here so that one `except` serves both kinds.
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import trio
+
+from ._places import refuse_caller
 
 # the pages of csp/mistakes/: what was probably done, and how to mend it
 Page = Literal[
@@ -42,12 +44,34 @@ def explained(error: E, page: Page) -> E:
     """`error`, with a note that names the page about it; the first one counts."""
     if not is_explained(error):
         error.add_note(see(page))
+        refuse_caller()
     return error
 
 
 def is_explained(error: BaseException) -> bool:
     """True if a note names a page."""
     return any(note.startswith("(csp explain ") for note in getattr(error, "__notes__", ()))
+
+
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """The exceptions in a group, or the one."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    parts: tuple[BaseException, ...] = cast(Any, error).exceptions
+    return [leaf for part in parts for leaf in leaves_of(part)]
+
+
+class Cause(NamedTuple):
+    """Why an end has left: the error of the process that had it, and the name of that."""
+
+    error: BaseException
+    who: str
+
+    def in_words(self) -> str:
+        """Trio's own words for a cancel name no process, but an address."""
+        if all(isinstance(leaf, trio.Cancelled) for leaf in leaves_of(self.error)):
+            return f"`{self.who}` was cancelled"
+        return f"{type(self.error).__name__}: {self.error}"
 
 
 class ChannelEnded(Exception):

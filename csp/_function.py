@@ -18,7 +18,7 @@ from ._broadcast import Broadcast
 from ._cargo import find, map_ends, mapped
 from ._channel import Channel, say_which_end
 from ._end import End
-from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained
+from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained, leaves_of
 from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
@@ -233,14 +233,6 @@ def _is_quiet(holder: Holder, error: BaseException) -> bool:
 def _another(given: Any) -> Any:
     """For a copy of a process: a clone of an end, a copy of a process among the arguments."""
     return given._duplicate() if issubclass(type(given), End) else given._copy()
-
-
-def leaves_of(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group, or the one."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    parts: tuple[BaseException, ...] = cast(Any, error).exceptions
-    return [leaf for part in parts for leaf in leaves_of(part)]
 
 
 @protected

@@ -624,6 +624,20 @@ def install(kernel: Kernel | None) -> None:
     _of_thread.kernel = kernel
 
 
+def is_for_its_run(token: Any, function: Callable[[], object]) -> bool:
+    """In a thread: let the run of `token` call `function` soon.  False in that run, and after it."""
+    try:
+        if trio.lowlevel.current_trio_token() is token:
+            return False
+    except RuntimeError:  # no run is here
+        pass
+    try:
+        token.run_sync_soon(function)
+    except trio.RunFinishedError:
+        return False
+    return True
+
+
 def unprotected(function: Any) -> None:
     """Let Ctrl-C stop the code of a user's function, wherever it is called from."""
     while hasattr(function, "func"):  # functools.partial

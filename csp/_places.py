@@ -5,14 +5,38 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from types import FrameType
+
+# the frame that got the last error about a mistake, by its id, and the instruction that it was at
+_refused_at: tuple[int, int] = (0, 0)
 
 
 def place_of_caller() -> str:
     """`file.py:12` of the first frame outside of csp and trio."""
-    frame = sys._getframe(1)
+    frame = _caller(sys._getframe(1))
+    return place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _caller(frame: FrameType) -> FrameType:
     while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__")):
         frame = frame.f_back  # trio: a nursery that calls a process
-    return place(frame.f_code.co_filename, frame.f_lineno)
+    return frame
+
+
+def refuse_caller() -> None:
+    """The caller is about to get an error: what it has just made is lost by that."""
+    global _refused_at
+    frame = _caller(sys._getframe(1))
+    _refused_at = id(frame), frame.f_lasti
+
+
+def is_lost_by_error() -> bool:
+    """Asked in `__del__`: true if it was an argument beside one that was refused.
+
+    Python does not say that an error passes, but a frame that it passes stands where it was raised.
+    """
+    frame = sys._getframe(1).f_back
+    return frame is not None and _refused_at == (id(frame), frame.f_lasti)
 
 
 @functools.lru_cache(1000)

@@ -18,7 +18,7 @@ from ._end import End
 from ._errors import EndClosed, explained, see
 from ._kernel import Holder
 from ._parking import current_kernel
-from ._places import place_of_caller
+from ._places import is_lost_by_error, place_of_caller
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -177,12 +177,13 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def __del__(self) -> None:
         if getattr(self, "_state", None) == NEW and self._part_of is None:
-            warnings.warn(
-                f"process `{self.name}` ({self.place}) was never run; "
-                f"`await` it or give it to `Par` {see('never-run')}",
-                RuntimeWarning,
-                stacklevel=1,
-            )
+            if not is_lost_by_error():
+                warnings.warn(
+                    f"process `{self.name}` ({self.place}) was never run; "
+                    f"`await` it or give it to `Par` {see('never-run')}",
+                    RuntimeWarning,
+                    stacklevel=1,
+                )
             self._drop()
 
     # --- running ---------------------------------------------------------------------------

@@ -59,7 +59,7 @@ from ._offer import (
 
 Woken = list[Party]
 
-Causes = tuple[BaseException, ...]
+Causes = tuple[Any, ...]  # whatever `retire` was told
 
 NO_CAUSES: tuple[Causes, Causes] = ((), ())
 NONE_GONE: tuple[bool, bool] = (False, False)
@@ -467,6 +467,10 @@ class Rendezvous:
             item.sender = sender.engaged = None
             sender.outcome = COMMITTED
             woken.append(sender)
+        elif item.asked:  # cancelled while the answer was on its way: that ends the block
+            sender.withdraw()
+            sender.outcome = WITHDRAWN
+            woken.append(sender)
 
     def fail_sender(self, item: Item, error: BaseException, woken: Woken) -> bool:
         """The sender of `item` gets `error`; False if none waits."""
@@ -530,7 +534,7 @@ class Rendezvous:
         self.receivers -= 1
         return self.receivers
 
-    def retire(self, side: int, woken: Woken, cause: BaseException | None = None) -> None:
+    def retire(self, side: int, woken: Woken, cause: Any = None) -> None:
         """One end of `side` less; with the last one the direction ends, for good."""
         left = self.lose_end(side)
         if cause is not None:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from . import _lease
-from ._call import Ticket
+from ._call import Interrupted, Ticket
 from ._core import Core
 from ._end import TRAVELLING, End
 from ._errors import CallFailed, DeliveryUnknown, LinkLost
@@ -97,9 +97,9 @@ class _Elsewhere:
         """Reason and who, if the channel was poisoned."""
         return self.core.poison
 
-    def causes(self) -> tuple[BaseException, ...]:
-        """With which ends of the other side left."""
-        return self.core.causes[1 - self.end._side]
+    def causes(self) -> tuple[str, ...]:
+        """With which ends of the other side left, in words."""
+        return tuple(cause.in_words() for cause in self.core.causes[1 - self.end._side])
 
     def close(self, cause: BaseException | None = None) -> None:
         """Retire the end; values that were taken and not answered are answered all the same."""
@@ -462,7 +462,9 @@ class Giver(_Elsewhere):
         ticket = cast(Ticket, me.call)
         if me.outcome is not COMMITTED:  # dropped by the channel before anybody took it
             return
-        if ticket.error is not None:
+        if isinstance(ticket.error, Interrupted):
+            self._tell_of(me, RETURN, None)
+        elif ticket.error is not None:
             self._tell_of(me, FAIL, ticket.error)
         else:
             self._tell_of(me, DONE, ticket.reply)

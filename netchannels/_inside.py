@@ -7,14 +7,15 @@ Invariants:
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 import csp
-from csp.lowlevel import take_over
+from csp.lowlevel import protected, take_over
 
 from . import _status
 from ._counters import Counters
@@ -129,7 +130,7 @@ class Inside:
     async def carry(self, joined: Joined, link: Link) -> None:
         """Serve a link until it is over."""
         try:
-            await carry(joined.stream, link, joined.leftover, process=csp.process)
+            await carry(joined.stream, link, joined.leftover, process=_whole_process)
         finally:
             link.lose("this program closed it")
 
@@ -166,6 +167,7 @@ class Inside:
         with calls:
             await calls.serve(lambda request: self.status(role))
 
+    @protected
     async def _watch_lag(self) -> None:
         while True:
             due = trio.current_time() + 0.5
@@ -246,6 +248,17 @@ class Inside:
         with trio.move_on_after(seconds, shield=True):
             for link in links:
                 await link.over.wait()
+
+
+def _whole_process(work: Callable[..., Awaitable[None]]) -> Callable[..., csp.Process[None]]:
+    """A process that Ctrl-C does not strike: main gets it, while the link stands to say goodbye."""
+    whole = protected(work)
+
+    @functools.wraps(work)
+    async def run(*args: Any) -> None:
+        await whole(*args)
+
+    return csp.process(run)
 
 
 def _in_work(link: Link) -> bool:

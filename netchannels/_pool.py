@@ -90,6 +90,7 @@ class Pool(Generic[Q, A]):
         self._resting: set[Request] = set()  # before another attempt
         self._failed: PoolFailed | None = None
         self._is_open: bool = False
+        self._kernel: Any = None  # of the run that has opened it
         self._opened: Any = None
         self._nursery: Any = None
         self._staff: Any = None
@@ -115,7 +116,7 @@ class Pool(Generic[Q, A]):
             hear=lambda member, stream, line: hear(member.name(), stream, line),
             restarts=self._restarts,
         )
-        self._is_open = True
+        self._is_open, self._kernel = True, current_kernel()
         self._staff.scale(site.size)
         return self
 
@@ -167,7 +168,7 @@ class Pool(Generic[Q, A]):
 
         Raises csp.RequestFailed if the function raised, ran for too long or lost its program as often as it
         may; csp.ChannelTypeError for a request of another type, EncodeFailed for one that cannot travel
-        (both are TypeErrors, and nothing was sent); PoolFailed if no program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block.
+        (both are TypeErrors, and nothing was sent); PoolFailed if no program is left; ValueError for a timeout of 0 or less; RuntimeError outside of the pool's block, and in another run.
         """
         self._check_open()
         one = One()
@@ -255,6 +256,11 @@ class Pool(Generic[Q, A]):
     def _check_open(self) -> None:
         if not self._is_open:
             raise RuntimeError("a pool is used inside of its `async with` block")
+        if current_kernel() is not self._kernel:
+            raise RuntimeError(
+                "a pool is used in the run that has opened it, and this is another one: from its thread "
+                "use `trio.from_thread.run(pool.call, request, trio_token=...)`, or open a pool here"
+            )
 
     def _encoded(self, request: Any) -> bytes:
         data = encoded(request, self._codecs[0], self._target.name.partition(":")[2])

@@ -155,7 +155,7 @@ class Outlet:
         if poison is not None:
             self.link.connection.poison(self.number, *poison)
         else:
-            self.link.connection.retire(self.number, _said(self.taker.causes()))
+            self.link.connection.retire(self.number, self.taker.causes())
         self.taker.close()
         self.link.poke()
 
@@ -437,7 +437,7 @@ class Inlet:
         if poison is not None:
             self.link.connection.poison(self.number, *poison)
         else:
-            self.link.connection.retire(self.number, _said(self.giver.causes()))
+            self.link.connection.retire(self.number, self.giver.causes())
         self.giver.close()
         self.link.poke()
 
@@ -555,10 +555,6 @@ def _why_not(body: bytes) -> Exception:
     if body.startswith(LEASE_OVER):
         return csp.LeaseFailed(text[1:])
     return csp.ChannelTypeError(text)
-
-
-def _said(causes: tuple[BaseException, ...]) -> tuple[str, ...]:
-    return tuple(f"{type(cause).__name__}: {cause}" for cause in causes)
 
 
 def _cause(said: tuple[str, ...]) -> BaseException | None:

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-LITTLE = 1e-9  # of a token: a sum of many small times is a little short
-
 
 class Rate:
     """`rate` tokens come back in a second, `burst` are saved up (default: those of a tenth of a second).
@@ -38,9 +36,10 @@ class Rate:
         return self._left
 
     def pause(self, now: float) -> float:
-        """Seconds until there is a token, 0 if there is one."""
-        lacking = 1.0 - self.left(now)
-        return lacking / self._rate if lacking > LITTLE else 0.0
+        """Seconds until there is a token, 0 if there is one; `now` plus that is always later."""
+        seconds = (1.0 - self.left(now)) / self._rate
+        # the sum of a large time and a small one is a little short: who waits would wait for ever
+        return seconds if now + seconds > now else 0.0
 
     def spend(self, tokens: float) -> None:
         """So much has happened."""

@@ -202,12 +202,13 @@ async def carry(
 ) -> None:
     """Serve a link over a stream until it is over, then close the stream.
 
-    `process` makes a process of what reads and of what writes: they and the processes of the
-    channels then lend each other the turn, and an answer leaves in the pass in which it arises.
+    `process` makes a process of what reads, what writes and what looks at the clock: they and the
+    processes of the channels then lend each other the turn, and an answer leaves in the pass in
+    which it arises.
     """
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_contained, link, _look_at_clock, link)
+            nursery.start_soon(_contained, link, process(_look_at_clock), link)
             nursery.start_soon(_contained, link, process(_write), stream, link)
             nursery.start_soon(_contained, link, process(_read), stream, link, leftover)
             await link.over.wait()

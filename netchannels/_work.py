@@ -23,9 +23,8 @@ import csp
 from ._batches import MUCH, OVERRAN, RAISED, Answers, Batch, Batches, Failure, too_long
 from ._codec import Codec
 from ._errors import in_words
+from .placement._site import RENEWED, SILENT
 
-SILENT = 60.0  # seconds for which a request without a time limit may keep the program silent
-RENEWED = 10.0  # seconds after which that is said again, while the loop runs
 LONG = 0.1  # seconds after which no further request of a batch is begun
 LATE = 1.0  # seconds that the loop gets to see an overrun, before the guard ends the program
 

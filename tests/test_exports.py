@@ -28,7 +28,7 @@ DOORS = {
         observe Event Dropped
     """,
     "csp.abc": "Guard Sender Receiver",
-    "csp.from_thread": "send receive",
+    "csp.from_thread": "send receive retire",
     "csp.lowlevel": """
         Item Party Standing Watch Rendezvous Given Giver Taker Settling
         take_over travelling home_of same_channel Latch

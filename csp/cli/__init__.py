@@ -99,6 +99,8 @@ def main(argv: list[str] | None = None) -> int:
         print("csp: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
+        if isinstance(error, csp.WiringError):  # what dies with its traceback could not be run yet
+            warnings.simplefilter("ignore")
         return failed(error)
     if result is not None:
         print(result)

@@ -11,11 +11,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, TextIO
 
-import csp
-
 # the page of any error of a process: its cause stands in the traceback.  Of errors with a page of
 # their own, what to change stands in the message, and a traceback would only hide it.
 LONG = "(csp explain failed-process)"
+OURS = ("csp", "netchannels")
 # what Python says by itself, and the page about it
 PYTHONS = {
     r"coroutine '.*' was never awaited": "(csp explain forgotten-await)",
@@ -91,12 +90,12 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _internal(filename: str) -> bool:
-    """Is it a file of csp, or of what csp runs on?"""
-    own = Path(csp.__file__).parent
+    """Is it a file of csp, of netchannels, or of what they run on?"""
+    ours = {Path(m.__file__).parent for name in OURS if (m := sys.modules.get(name)) and m.__file__}
     path = Path(filename)
     return (
         filename.startswith("<frozen ")
-        or own in path.parents
+        or not ours.isdisjoint(path.parents)
         or bool({"trio", "outcome"} & set(path.parts) and "site-packages" in path.parts)
     )
 

@@ -132,6 +132,12 @@ def _sends(values: list[int]) -> Party:
     return send
 
 
+async def _send_for_ever(tx: Sender[int]) -> None:
+    while True:
+        await tx.send(0)
+        await trio.sleep(0.01)
+
+
 def _collects(into: list[int]) -> Party:
     async def collect(rx: Receiver[int]) -> None:
         async for value in rx:
@@ -203,18 +209,21 @@ async def first_come_first_served(kit: Kit) -> None:
     """waiting receivers are served in the order in which they came."""
     tx, rx = await kit.pair()
     got: dict[str, int] = {}
+    has_come = [trio.Event() for _ in range(4)]
+    has_come[0].set()
 
     def take(name: str, turn: int) -> Party:
         async def take_one(rx: Receiver[int]) -> None:
-            for _ in range(turn):
-                await _idle()
-                await trio.sleep(0.01)
+            await has_come[turn - 1].wait()
+            await _idle()
+            has_come[turn].set()
             got[name] = await rx.receive()
 
         return take_one
 
     async def send(tx: Sender[int]) -> None:
-        await trio.sleep(0.2)
+        await has_come[3].wait()
+        await _idle()
         for number in range(3):
             await tx.send(number)
 
@@ -295,7 +304,7 @@ async def no_receivers(kit: Kit) -> None:
             n = await kit.fill(tx)
             await _raises_async(NoReceivers, tx.send, n)
         else:
-            await trio.sleep(0.05)
+            await _raises_async(NoReceivers, _send_for_ever, tx)
         await _raises_async(NoReceivers, tx.send, 0)
         _raises(NoReceivers, tx.send_nowait, 0)
         await _raises_async(trio.BrokenResourceError, tx.send, 0)
@@ -413,16 +422,18 @@ async def cancelled_receiver(kit: Kit) -> None:
     """a cancelled receive has taken nothing, and is not served any more."""
     tx, rx = await kit.pair()
     got: list[int] = []
+    cancelled = trio.Event()
 
     async def receive(rx: Receiver[int]) -> None:
         for _ in range(3):
             with trio.move_on_after(0.01) as scope:
                 await rx.receive()
             assert scope.cancelled_caught
+        cancelled.set()
         await _collects(got)(rx)
 
     async def send(tx: Sender[int]) -> None:
-        await trio.sleep(0.1)
+        await cancelled.wait()
         await _sends([1, 2])(tx)
 
     await kit.beside((receive, rx), (send, tx))
@@ -437,15 +448,17 @@ async def cancelled_sender(kit: Kit) -> None:
     tx, rx = await kit.pair()
     got: list[int] = []
     filled: list[int] = []
+    cancelled = trio.Event()
 
     async def send(tx: Sender[int]) -> None:
         filled.append(await kit.fill(tx))
         with trio.move_on_after(0.01) as scope:
             await tx.send(-1)
         assert scope.cancelled_caught
+        cancelled.set()
 
     async def receive(rx: Receiver[int]) -> None:
-        await trio.sleep(0.1)
+        await cancelled.wait()
         await _collects(got)(rx)
 
     await kit.beside((send, tx), (receive, rx))
@@ -502,6 +515,7 @@ async def lease_done(kit: Kit) -> None:
     """a lease takes a value; the sender goes on; the channel ends after the last lease."""
     tx, rx = await kit.pair()
     story: list[str] = []
+    leased = trio.Event()
 
     async def send(tx: Sender[int]) -> None:
         await tx.send(1)
@@ -510,13 +524,13 @@ async def lease_done(kit: Kit) -> None:
     async def work(rx: Receiver[int]) -> None:
         async with rx.lease() as job:
             assert (job.value, job.attempt) == (1, 1)
+            leased.set()
             await _idle()
             assert story == ["sent"]
-            await trio.sleep(0.05)
             story.append("done")
 
     async def other(rx: Receiver[int]) -> None:
-        await trio.sleep(0.01)
+        await leased.wait()
         await _raises_async(EndOfChannel, rx.receive)
         story.append("end")
 
@@ -579,7 +593,7 @@ async def extended(kit: Kit) -> None:
     async def work(rx: Receiver[int]) -> None:
         async with rx.extended() as value:
             assert value == 1
-            await trio.sleep(0.02)
+            await _idle()
             story.append("worked")
 
     await kit.beside((send, tx), (work, rx))
@@ -609,10 +623,10 @@ async def extended_cancelled(kit: Kit) -> None:
         return
     tx, rx = await kit.pair()
     story: list[str] = []
+    scope = trio.CancelScope()
 
     async def send(tx: Sender[int]) -> None:
-        await _idle()
-        with trio.move_on_after(0.02) as scope:
+        with scope:
             await tx.send(1)
         assert scope.cancelled_caught
         await tx.send(2)
@@ -620,6 +634,7 @@ async def extended_cancelled(kit: Kit) -> None:
     async def work(rx: Receiver[int]) -> None:
         async with rx.extended() as value:
             assert value == 1
+            scope.cancel()
             await trio.sleep_forever()
         story.append("behind")
         assert await rx.receive() == 2
@@ -659,11 +674,13 @@ async def alternation(kit: Kit) -> None:
 async def alternation_timeout(kit: Kit) -> None:
     """a selection that commits a timer has received nothing; Skip yields to what is ready."""
     tx, rx = await kit.pair()
+    elapsed = trio.Event()
 
     async def select(rx: Receiver[int]) -> None:
         alternation = Alternation(rx, Timeout(0.01))
         assert isinstance((await alternation.select()).guard, Timeout)
         alternation.close()
+        elapsed.set()
         waiting = Alternation(Skip(), rx)
         while (choice := await waiting.pri_select()).guard is not rx:
             await trio.sleep(0.01)
@@ -672,7 +689,7 @@ async def alternation_timeout(kit: Kit) -> None:
         assert await rx.receive() == 2
 
     async def send(tx: Sender[int]) -> None:
-        await trio.sleep(0.1)
+        await elapsed.wait()
         await _sends([1, 2])(tx)
 
     await kit.beside((send, tx), (select, rx))
@@ -718,6 +735,7 @@ async def offer_not_taken(kit: Kit) -> None:
         return
     tx, rx = await kit.pair()
     produced: list[int] = []
+    elapsed = trio.Event()
 
     def produce() -> int:
         produced.append(1)
@@ -728,11 +746,12 @@ async def offer_not_taken(kit: Kit) -> None:
         choice = await Alternation(tx.offer(produce), Timeout(0.01)).select()
         assert isinstance(choice.guard, Timeout)
         assert len(produced) <= (not kit.instant)
+        elapsed.set()
 
     got: list[int] = []
 
     async def receive(rx: Receiver[int]) -> None:
-        await trio.sleep(0.1)
+        await elapsed.wait()
         await _collects(got)(rx)
 
     await kit.beside((select, tx), (receive, rx))

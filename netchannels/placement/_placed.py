@@ -25,11 +25,15 @@ from .._codec import codec
 from .._errors import NetworkError, TypeRefused, in_words
 from .._node import Node
 from ._said import hear, named
-from ._site import GRACE, Orders, Program, Site, opened
+from ._site import GRACE, RENEWED, SILENT, Orders, Program, Site, opened
 from ._target import Target
 
 T = TypeVar("T")
 
+UNHEARD = (
+    "its link is lost: the way to it is cut, or the process has held its program for over "
+    f"{SILENT:g} s (compute that long in `trio.to_thread.run_sync`)"
+)
 LAST_WORDS = 0.5  # seconds in which what a program has sent last arrives
 LARGEST = 62 * 1024 * 1024  # bytes of the arguments, and of the value
 
@@ -215,8 +219,15 @@ class _Running:
     def lost(self) -> ProgramLost:
         """It has ended before its process."""
         pid = f" (pid {self._program.pid})" if self._program.pid else ""
-        how = self._how or ("it left" if self._over.is_set() else "its link is lost")
+        how = self._how or ("it left" if self._over.is_set() else UNHEARD)
         return ProgramLost(f"{self._label}{pid} has ended before its process: {how}")
+
+
+async def _renew(node: Node) -> None:
+    """While the loop runs the program is not lost, however long it was held until now."""
+    while True:
+        await trio.sleep(RENEWED)
+        await node.busy(SILENT + RENEWED)
 
 
 async def run_placed(node: Node, orders: Orders, function: Callable[..., Any]) -> None:
@@ -228,6 +239,8 @@ async def run_placed(node: Node, orders: Orders, function: Callable[..., Any]) -
         )
     with await node.receiver(orders.name, kind, wait=10) as given:
         arguments = await given.receive()
+    await node.busy(SILENT + RENEWED)
+    node._inside.nursery.start_soon(_renew, node)
     with await node.sender(f"{orders.name} ended", Ended, wait=10) as result:
         try:
             names = list(inspect.signature(inspect.unwrap(function)).parameters.values())

@@ -43,6 +43,8 @@ from .._node import Node
 from .._serve import serve
 
 GRACE = 1.0  # seconds that a program gets to leave before it is killed
+SILENT = 60.0  # seconds for which work without a time limit may keep its program silent
+RENEWED = 10.0  # seconds after which the program says that again, while its loop runs
 
 Hear = Callable[[str, str], object]  # stream, line
 

@@ -22,7 +22,7 @@ import trio
 
 from . import _cleaner
 from ._program import Placement
-from ._site import GRACE, Hear, Orders, Program, Site, how_it_ended
+from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
 
 LONGEST_LINE = 64 * 1024  # bytes; what is longer is heard in parts
 CAN_HAVE_SOCKETS = hasattr(socket, "AF_UNIX") and sys.platform != "win32"
@@ -49,7 +49,11 @@ class Cores(Placement):
         return f"Cores({self.size})"
 
     def open(self) -> AbstractAsyncContextManager[Site]:
-        """Make a directory of its own for the socket, and remove it at the end of the block."""
+        """Make a directory of its own for the socket, and remove it at the end of the block.
+
+        Entering the block raises CannotStart if not even the program can be started that is to end
+        the others if this one dies.
+        """
         return _opened(self.size)
 
 
@@ -86,9 +90,12 @@ class _Cleaner:
                 command, bufsize=0, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing,
                 start_new_session=True,
             )  # fmt: skip
-        except OSError:
+        except OSError as error:
             os.rmdir(self.directory)
-            raise
+            raise CannotStart(
+                f"the program that would end the others if this one dies cannot be started: {error}; "
+                f"end other programs, or raise the limit of processes (`ulimit -u`)"
+            ) from error
 
     def tell(self, number: int) -> None:
         """A program has started; below 0: it is over."""

@@ -81,6 +81,103 @@ def test_a_thread_sends_to_a_process_by_rendezvous(run: Any) -> None:
     assert run(main) == [0, 1, 2, 3, 4]
 
 
+def retired_by_with(tx: Sender[int]) -> None:
+    with tx:
+        from_thread.send(tx, 7)
+
+
+def retired_by_the_function(tx: Sender[int]) -> None:
+    from_thread.send(tx, 7)
+    from_thread.retire(tx)
+    assert tx.statistics().open_send_channels == 0
+    from_thread.retire(tx)  # a second time does nothing
+
+
+def dropped(tx: Sender[int]) -> None:
+    from_thread.send(tx, 7)
+
+
+@pytest.mark.parametrize("work", [retired_by_with, retired_by_the_function])
+@pytest.mark.parametrize("trios", [True, False], ids=["a thread of trio's", "any thread"])
+def test_a_thread_retires_an_end_and_who_waits_is_told(
+    run: Any, work: Callable[[Sender[int]], None], trios: bool
+) -> None:
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        tx = channel.sender()
+        tx.detach()
+        async with trio.open_nursery() as nursery:
+            thread = threading.Thread(target=work, args=(tx,))
+            if trios:
+                nursery.start_soon(to_thread, work, tx)
+            else:
+                thread.start()
+            with channel.receiver() as rx:
+                got = [value async for value in rx]
+            if not trios:
+                await to_thread(thread.join)
+        return got
+
+    assert run(main) == [7]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_an_end_that_a_thread_drops_is_retired_and_who_waits_is_told(run: Any) -> None:
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        kept = [channel.sender()]
+        kept[0].detach()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(to_thread, lambda: dropped(kept.pop()))
+            with channel.receiver() as rx:
+                return [value async for value in rx]
+
+    assert run(main) == [7]
+
+
+def test_a_cancel_does_not_keep_a_thread_from_retiring(run: Any) -> None:
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        tx = channel.sender()
+        tx.detach()
+
+        def work() -> None:
+            try:
+                from_thread.send(tx, 7)  # until it is cancelled
+            finally:
+                from_thread.retire(tx)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(to_thread, work)
+            await wait_all_tasks_blocked()
+            while not tx.statistics().tasks_waiting_send:
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        with channel.receiver() as rx:
+            return [value async for value in rx]
+
+    assert run(main) == []
+
+
+def test_an_end_is_retired_in_its_own_run_whoever_says_so() -> None:
+    """A thread with a run of its own, in which that end has no business."""
+
+    async def main() -> Any:
+        channel = Channel(int, name="c")
+        tx = channel.sender()
+        tx.detach()
+
+        async def other() -> None:
+            tx.retire()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(to_thread, csp.run, other)
+            with channel.receiver() as rx:
+                return [value async for value in rx]
+
+    assert csp.run(main) == []
+
+
 def test_a_thread_receives_from_a_process_by_rendezvous(run: Any) -> None:
     async def main() -> Any:
         channel = Channel(int, name="c")
@@ -292,7 +389,11 @@ def test_an_end_that_was_not_detached_is_refused(run: Any) -> None:
     async def main() -> None:
         channel = Channel(int, name="jobs", buffer=1)
         with channel.sender() as tx, channel.receiver() as rx:
-            for call in ((from_thread.send, tx, 1), (from_thread.receive, rx)):
+            for call in (
+                (from_thread.send, tx, 1),
+                (from_thread.receive, rx),
+                (from_thread.retire, rx),
+            ):
                 error = await to_thread(outcome, *call)
                 assert type(error) is RuntimeError
                 assert "`.detach()`" in str(error)
@@ -311,6 +412,8 @@ def test_the_trio_thread_may_not_wait_for_itself(run: Any) -> None:
             from_thread.send(tx, 1)
         with pytest.raises(RuntimeError, match="call it from a thread"):
             from_thread.receive(rx)
+        with pytest.raises(RuntimeError, match="call it from a thread"):
+            from_thread.retire(rx)
         assert rx.statistics().current_buffer_used == 0
         tx.retire()
         rx.retire()
@@ -332,6 +435,11 @@ def test_after_the_run_a_thread_is_told_that_it_is_over(run: Any) -> None:
         from_thread.send(tx, 1)
     with pytest.raises(trio.RunFinishedError):
         from_thread.receive(rx)
+    with pytest.raises(trio.RunFinishedError):
+        from_thread.retire(rx)
+    with tx, rx:
+        pass
+    assert (tx.statistics().open_send_channels, tx.statistics().open_receive_channels) == (0, 0)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

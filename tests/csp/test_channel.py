@@ -497,9 +497,11 @@ def test_a_process_ended_by_a_cancel_leaves_that_cause(run: Any) -> None:
                 await waits(channel.sender())
             with pytest.raises(csp.Abandoned) as caught:
                 await rx.receive()
-        return [type(cause) for cause in caught.value.causes]
+        assert [type(cause) for cause in caught.value.causes] == [trio.Cancelled]
+        return str(caught.value)
 
-    assert run(main) == [trio.Cancelled]
+    said = "the senders of channel `c` are gone, and not all in order: `waits` was cancelled"
+    assert run(main) == said
 
 
 # --- ends in values -----------------------------------------------------------------------------

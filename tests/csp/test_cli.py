@@ -69,6 +69,19 @@ async def wiring() -> None:
     x = Channel(int, name="x")
     await passer(x.sender(), x.sender())
 
+async def wiring_in_steps() -> None:
+    x = Channel(int, name="x")
+    kept = passer(x.receiver(), x.sender())
+    await Par(kept, passer(x.sender(), x.sender()))
+
+async def secretless() -> None:
+    import netchannels
+    netchannels.secret("no.key")
+
+async def placeless() -> None:
+    import netchannels
+    netchannels.pool(print, workers=2)
+
 async def element() -> None:
     x = Channel(int, name="x")
     with x.sender() as tx, x.receiver():
@@ -318,6 +331,25 @@ def test_a_wiring_error_is_one_line_with_its_place(run: Run) -> None:
     assert code == 1
     assert err.startswith("WiringError: passer(inp=...) at program.py:")
     assert len(err.splitlines()) == 1
+
+
+def test_nothing_is_said_of_a_process_that_a_wiring_error_kept_from_running(program: Path) -> None:
+    done = command("run", f"{program}:wiring_in_steps")
+    assert done.returncode == 1
+    assert done.stderr.startswith("WiringError: passer(inp=...) at program.py:")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_error_of_the_network_has_the_place_in_the_program(run: Run) -> None:
+    code, _, err = run("secretless")
+    line = PROGRAM.splitlines().index('    netchannels.secret("no.key")') + 1
+    assert code == 1
+    assert err.startswith("SecretError: there is no file no.key")
+    assert err.endswith(f"(program.py:{line})\n")
+    code, _, err = run("placeless")
+    assert code == 1
+    assert "program.py" in err
+    assert "_pool.py" not in err
 
 
 def test_a_wrong_value_is_one_line_with_its_place(run: Run) -> None:

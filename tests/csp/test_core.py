@@ -10,6 +10,7 @@ import csp
 from csp import Call, ChannelTypeError
 from csp._buffers import Fifo
 from csp._core import LEAVES, Core, Joint
+from csp._errors import Cause
 from csp._kernel import Holder
 from csp._offer import ENDED, LEASE, POISONED, RECEIVE, SEND, Item, Party, Selector, Watch
 
@@ -129,7 +130,10 @@ def test_a_deep_check_reaches_into_requests_and_replies(deep: bool) -> None:
     [
         (lambda core: core.kill("fire", "alarm", []), "`c` was poisoned by `alarm`: fire"),
         (lambda core: core.retire(RECEIVE, []), "all receivers of channel `c` have retired"),
-        (lambda core: core.retire(RECEIVE, [], ValueError("broken")), "ValueError: broken"),
+        (
+            lambda core: core.retire(RECEIVE, [], Cause(ValueError("broken"), "p")),
+            "ValueError: broken",
+        ),
         (lambda core: core.discard(core.buffer.get()), "dropped by the buffer"),
     ],
     ids=["poison", "end", "failure", "buffer"],
@@ -239,7 +243,7 @@ def test_an_end_of_the_channel_is_said_by_side_and_cause(
     for _ in causes:
         core.open_end(1 - side)
     for cause in causes:
-        core.retire(1 - side, [], cause)
+        core.retire(1 - side, [], cause and Cause(cause, "p"))
     error = core.error(side, core.state(side), me)
     assert (type(error), str(error), error.end) == (kind, text, me)
     if isinstance(error, csp.Abandoned):

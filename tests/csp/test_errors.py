@@ -4,6 +4,7 @@ import pytest
 import trio
 
 import csp
+from csp._errors import Cause, leaves_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,36 @@ def test_an_error_made_by_hand_has_its_fields() -> None:
     assert csp.EndOfChannel("x").end is None
     assert csp.LinkLost("x").delivered is None
     assert csp.RequestFailed("x").history == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "count"),
+    [
+        (ValueError(), 1),
+        (ExceptionGroup("g", [ValueError(), KeyError()]), 2),
+        (ExceptionGroup("g", [ValueError(), ExceptionGroup("h", [KeyError(), ValueError()])]), 3),
+        (BaseExceptionGroup("g", [KeyboardInterrupt()]), 1),
+    ],
+)
+def test_the_leaves_of_an_error_are_what_is_no_group(error: BaseException, count: int) -> None:
+    leaves = leaves_of(error)
+    assert len(leaves) == count
+    assert not any(isinstance(leaf, BaseExceptionGroup) for leaf in leaves)
+
+
+def test_a_cause_that_is_a_cancel_names_the_process_and_not_what_trio_says() -> None:
+    assert Cause(ValueError("no"), "worker").in_words() == "ValueError: no"
+
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            with pytest.raises(trio.Cancelled) as caught:
+                await trio.sleep_forever()
+            cancel = caught.value
+        both = BaseExceptionGroup("both", [cancel, cancel])
+        mixed = BaseExceptionGroup("mixed", [cancel, ValueError("no")])
+        assert Cause(cancel, "worker").in_words() == "`worker` was cancelled"
+        assert Cause(both, "worker").in_words() == "`worker` was cancelled"
+        assert Cause(mixed, "worker").in_words().startswith("BaseExceptionGroup: mixed")
+
+    trio.run(main)

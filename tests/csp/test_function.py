@@ -13,7 +13,7 @@ import trio
 
 import csp
 from csp import Channel, EndClosed, EndOfChannel, Par, Poisoned, Receiver, Sender, Spawn, process
-from csp._function import ProcessFunction, leaves_of
+from csp._function import ProcessFunction
 from csp._kernel import HOLDER
 from csp.lowlevel import current_kernel
 from csp.testing import cancel_at_every_step
@@ -433,21 +433,6 @@ def test_poison_that_ends_a_process_with_an_error_goes_on_too(run: Any) -> None:
         return caught.value.reason
 
     assert run(main) == "fire"
-
-
-@pytest.mark.parametrize(
-    ("error", "count"),
-    [
-        (Broken(), 1),
-        (ExceptionGroup("g", [Broken(), KeyError()]), 2),
-        (ExceptionGroup("g", [Broken(), ExceptionGroup("h", [KeyError(), Broken()])]), 3),
-        (BaseExceptionGroup("g", [KeyboardInterrupt()]), 1),
-    ],
-)
-def test_the_leaves_of_an_error_are_what_is_no_group(error: BaseException, count: int) -> None:
-    leaves = leaves_of(error)
-    assert len(leaves) == count
-    assert not any(isinstance(leaf, BaseExceptionGroup) for leaf in leaves)
 
 
 # --- idle ends ---------------------------------------------------------------------------------

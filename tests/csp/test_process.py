@@ -35,6 +35,48 @@ def test_a_process_that_is_never_run_warns_and_retires_its_ends() -> None:
     assert channel._core.gone[0]
 
 
+def wrong_direction(channel: Any) -> None:
+    Par(put(channel.sender(), 1), put(channel.sender(), 2), collect(channel.sender()))
+
+
+def given_away(channel: Any) -> None:
+    tx = channel.sender()
+    Par(put(tx, 1), put(tx.clone(), 2), collect(channel.receiver()))
+
+
+def an_end_of_its_own(channel: Any) -> None:
+    print(channel.receiver(), collect(channel.sender()))
+
+
+@pytest.mark.parametrize(
+    "describe", [wrong_direction, given_away, an_end_of_its_own], ids=lambda f: f.__name__
+)
+def test_what_was_made_for_a_call_of_which_an_argument_is_refused_is_lost_without_a_word(
+    describe: Callable[[Any], None], run: Any, recwarn: pytest.WarningsRecorder
+) -> None:
+    channel = Channel(int, name="jobs")
+
+    async def main() -> None:
+        describe(channel)
+
+    with pytest.raises((csp.WiringError, csp.EndClosed)):
+        run(main)
+    assert [str(each.message) for each in recwarn] == []
+    assert channel._core.gone[0]
+
+
+def test_who_catches_that_error_and_forgets_a_process_is_told(run: Any) -> None:
+    async def main() -> None:
+        channel = Channel(int, name="jobs")
+        kept = put(channel.sender(), 1)
+        with pytest.raises(csp.WiringError):
+            collect(channel.sender())  # type: ignore[arg-type]
+        with pytest.warns(RuntimeWarning, match="was never run"):
+            del kept
+
+    run(main)
+
+
 def test_an_end_given_away_names_both_places(run: Any) -> None:
     async def main() -> None:
         channel = Channel(int, name="jobs")

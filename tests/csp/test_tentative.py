@@ -393,6 +393,32 @@ def test_a_lost_call_is_tried_again_as_often_as_it_may_and_then_unknown(held: bo
 
 
 @run
+async def test_a_sender_cancelled_before_it_hears_that_the_block_has_begun_ends_the_block() -> None:
+    channel, ended, story = numbers(), [], []
+    there = There(channel)
+    with channel.sender() as tx:
+
+        async def send() -> None:
+            with trio.CancelScope() as scope:
+                scopes.append(scope)
+                await tx.send(1)
+            story.append("cancelled" if scope.cancelled_caught else "sent")
+
+        scopes: list[trio.CancelScope] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            scopes[0].cancel()
+            await wait_all_tasks_blocked()
+            item = there.items[0]
+            there.taker.keep(item, extended=True, cancel=lambda: ended.append(1))
+            await wait_all_tasks_blocked()
+            assert (ended, story) == ([1], ["cancelled"])
+        there.taker.done(item)
+    there.taker.close()
+
+
+@run
 async def test_a_cancelled_caller_asks_for_the_end_of_the_work() -> None:
     channel, asked = squares(1), []
     there = There(channel)

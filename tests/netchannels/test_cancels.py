@@ -9,6 +9,7 @@ Invariants, wherever the cancel strikes:
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ import trio
 import trio.testing
 
 import csp
+import netchannels
 from csp.testing import cancel_at_every_step
 from netchannels.testing import faulty_pair, linked
 
@@ -189,6 +191,91 @@ def test_a_cancelled_server_fails_the_call_it_has_taken_and_no_other(direction: 
         assert told in (["1", "4"], ["no reply: the server was cancelled", "4"])
 
     cancel_each(scenario)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_ctrl_c_in_a_server_gives_its_call_back_untried(direction: str, grouped: bool) -> None:
+    async def main() -> list[int]:
+        replies: list[int] = []
+
+        async def calls() -> None:
+            with link.tx:
+                for value in (1, 2):
+                    replies.append(await link.tx.call(value))
+
+        async with over_a_link(direction, Calls) as link, trio.open_nursery() as nursery:
+            nursery.start_soon(calls)
+            ctrl_c = KeyboardInterrupt()
+            with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
+                async with link.rx.accept():
+                    raise BaseExceptionGroup("g", [ctrl_c]) if grouped else ctrl_c
+            await link.rx.serve(lambda value: value * value)
+        return replies
+
+    assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) == [1, 4]
+
+
+@pytest.mark.parametrize("operation", ["send_all", "receive_some"])
+def test_ctrl_c_that_strikes_amid_a_link_is_for_main_and_the_link_says_goodbye(
+    operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = faulty_pair()
+    waiting = [trio.Event()]
+    left: list[object] = []
+    plain = getattr(streams[0], operation)
+
+    async def struck(*args: Any) -> Any:
+        result = await plain(*args)
+        if waiting and waiting[0].is_set():
+            waiting.clear()
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(streams[0], operation, struck)
+
+    async def main() -> None:
+        async with linked(streams) as (home, there):
+            events = there.events()
+            waiting[0].set()
+            with pytest.raises(KeyboardInterrupt):
+                await trio.sleep(1000)
+            home._inside.links[0].connection.goodbye("")
+            with events:
+                async for event in events:
+                    left.append(event)
+                    if isinstance(event, (netchannels.PeerLeft, netchannels.PeerLost)):
+                        return
+
+    try:
+        csp.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    except KeyboardInterrupt:
+        pytest.fail("main was cancelled instead")
+    assert isinstance(left[-1], netchannels.PeerLeft)
+
+
+def test_a_call_that_came_back_can_be_cancelled_and_is_served_by_nobody() -> None:
+    served: list[int] = []
+
+    async def main() -> None:
+        async with over_a_link("down", Calls) as link, trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+            nursery.start_soon(cancelled, link, scope)
+            with pytest.raises(KeyboardInterrupt):
+                async with link.rx.accept():
+                    raise KeyboardInterrupt
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+            nursery.start_soon(link.rx.serve, served.append)
+            with link.tx:
+                await trio.testing.wait_all_tasks_blocked()
+
+    async def cancelled(link: Link, scope: trio.CancelScope) -> None:
+        with scope:
+            await link.tx.call(1)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert served == []
 
 
 @pytest.mark.parametrize("direction", ["down", "up"])

@@ -180,6 +180,7 @@ async def test_a_cancelled_look_leaves_no_port(autojump_clock: trio.testing.Mock
                         await trio.lowlevel.checkpoint()
                     scope.cancel()
         await there.names()
+        await trio.testing.wait_all_tasks_blocked()
         assert there.status().links[0].ports == home.status().links[0].ports == []
 
 

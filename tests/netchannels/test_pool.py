@@ -299,14 +299,26 @@ def test_those_with_a_higher_priority_go_first() -> None:
 
 
 def test_no_more_requests_begin_than_the_rate_allows() -> None:
-    async def main() -> None:
-        async with pool(jobs.square, workers=Cores(2), rate=100) as running:
-            await running.call(0)
-            started = trio.current_time()
-            assert len([n async for n in running.map(range(60))]) == 60
-            assert trio.current_time() - started >= 0.49  # 10 at once, then one each 10 ms
+    clock = trio.testing.MockClock()  # it stands still but for what follows
 
-    csp.run(main)
+    async def pass_time(running: Any) -> None:
+        while True:
+            await trio.testing.wait_all_tasks_blocked(0.001)
+            if running._ticks:
+                clock.jump(0.01)
+
+    async def main() -> float:
+        clock.jump(1e6)  # where a sum of times is not exact
+        async with pool(jobs.square, workers=Cores(2), rate=100) as running:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pass_time, running)
+                await running.call(0)
+                started = trio.current_time()
+                assert len([n async for n in running.map(range(60))]) == 60
+                nursery.cancel_scope.cancel()
+            return trio.current_time() - started
+
+    assert csp.run(main, clock=clock) >= 0.5  # 9 at once, then one each 10 ms
 
 
 def test_a_bar_is_drawn_on_a_terminal_only_and_taken_away(
@@ -563,6 +575,26 @@ def test_a_pool_is_used_inside_of_its_block() -> None:
     running = pool(jobs.square, workers=Cores(1))
     with pytest.raises(RuntimeError, match="inside of its `async with`"):
         trio.run(running.call, 1)  # type: ignore[attr-defined]
+
+
+def test_a_pool_is_used_in_the_run_that_has_opened_it() -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+
+            def elsewhere() -> None:
+                with pytest.raises(RuntimeError, match="in the run that has opened it"):
+                    csp.run(running.call, 1)
+
+                async def maps() -> None:
+                    running.map([1])
+
+                with pytest.raises(RuntimeError, match="in the run that has opened it"):
+                    trio.run(maps)
+                assert trio.from_thread.run(running.call, 3) == 9
+
+            await trio.to_thread.run_sync(elsewhere)
+
+    csp.run(main)
 
 
 @pytest.mark.parametrize(

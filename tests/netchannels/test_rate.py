@@ -44,6 +44,17 @@ def test_the_pause_is_until_the_next_may_begin() -> None:
     assert limit.pause(0.25) == pytest.approx(0.75)
 
 
+@pytest.mark.parametrize("now", [0.0, 0.1, 1e3, 1e6, 1e9])
+@pytest.mark.parametrize("rate", [0.3, 100, 1e6])
+def test_whenever_it_is_who_waits_for_the_pause_gets_on(now: float, rate: float) -> None:
+    limit = Rate(rate)
+    for _ in range(100):
+        limit.spend(limit.left(now))
+        for _ in range(3):
+            now += limit.pause(now)
+        assert limit.pause(now) == 0
+
+
 def test_what_is_given_back_may_be_spent_again_but_no_more_than_the_burst() -> None:
     limit = Rate(2, burst=4)
     limit.spend(4)

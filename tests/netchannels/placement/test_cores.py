@@ -13,8 +13,9 @@ import pytest
 import trio
 import trio.testing
 
+import csp
 import netchannels
-from netchannels import Cores
+from netchannels import CannotStart, Cores
 from netchannels.placement import cores
 from netchannels.placement._site import Orders, Site
 
@@ -44,6 +45,23 @@ def test_the_socket_is_in_a_directory_of_its_own_that_nobody_else_enters_and_is_
         raise AssertionError
 
     assert not os.path.exists(trio.run(main))
+
+
+@pytest.mark.skipif(not cores.CAN_HAVE_SOCKETS, reason="there are no Unix sockets")
+def test_where_no_program_can_be_started_the_pool_says_what_to_do_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cores, "LONGEST_PATH", 1000)
+    monkeypatch.setattr(cores.sys, "executable", str(tmp_path / "no-python"))
+
+    async def main() -> None:
+        async with netchannels.pool(jobs.square, workers=Cores(1)):
+            pass
+
+    with pytest.raises(CannotStart, match="no-python.*raise the limit of processes"):
+        csp.run(main)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not cores.CAN_HAVE_SOCKETS, reason="there are no Unix sockets")

@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 import csp
+import netchannels
 from netchannels import Cores, TypeRefused
-from netchannels.placement._placed import arguments_type, value_type
+from netchannels._codec import codec
+from netchannels.placement._placed import Ended, _Running, arguments_type, run_placed, value_type
+from netchannels.placement._site import Orders
+from netchannels.testing import faulty_pair, linked
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import jobs
@@ -65,6 +71,47 @@ def test_what_the_process_raises_elsewhere_is_raised_here_with_its_traceback() -
         leaf = leaf.exceptions[0]
     assert str(leaf) == "ValueError: broken"
     assert "in breaks" in leaf.traceback
+
+
+def orders_for(function: Any) -> Orders:
+    types = codec(arguments_type(function)).fingerprint + codec(value_type(function)).fingerprint
+    return Orders("m:f", "", "w", "w", "a secret for this test", 1000, types.hex(), whole=True)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 35.0], ids=["at once", "later"])
+def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> None:
+    """From its first step, and after it has run for some time."""
+    given = csp.Channel(tuple[float], name="w's arguments")
+    taken = csp.Channel(Ended, name="w's value")
+    streams = faulty_pair()
+    held: list[float] = []
+
+    @csp.process
+    async def holds(seconds: float) -> None:
+        await trio.sleep(seconds)
+        streams[1].half_open()  # nothing is heard of its program from now on
+        held.append(trio.current_time())
+        await trio.sleep_forever()
+
+    async def main() -> float:
+        async with linked(streams) as (home, there), trio.open_nursery() as nursery:
+            home.share("w", given.receiver())
+            home.share("w ended", taken.sender())
+            function: Any = holds
+            nursery.start_soon(run_placed, there, orders_for(function.function), function)
+            with given.sender() as out, taken.receiver(), home.events() as events:
+                await out.send((seconds,))
+                async for event in events:
+                    if isinstance(event, netchannels.PeerLost):
+                        break
+                nursery.cancel_scope.cancel()
+        return trio.current_time() - held[0]
+
+    assert 60 <= trio.run(main, clock=MockClock(autojump_threshold=0)) <= 85
+
+
+def test_the_loss_of_a_program_that_has_not_ended_says_why_that_may_be() -> None:
+    assert "(compute that long in `trio.to_thread.run_sync`)" in str(_Running("worker 1").lost())
 
 
 def test_only_a_called_process_of_a_file_is_placed() -> None:
