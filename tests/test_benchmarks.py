@@ -26,6 +26,7 @@ from benchmarks.peers import (
 from benchmarks.peers.elsewhere import elsewhere
 from benchmarks.report import Goal, Group, Row, machine, write
 
+pytestmark = pytest.mark.usefixtures("swept")
 TINY = replace(SMOKE, seconds=0.001, repeats=1, parked=50, counted=10, requests=4)
 
 

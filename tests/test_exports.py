@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("swept")
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("csp", "netchannels")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+pytestmark = pytest.mark.usefixtures("swept")
 ROOT = Path(__file__).parent.parent
 ROOMS = {"testing", "cli", "patterns", "check", "view", "__main__"}
 PUBLIC = {"csp", "csp.abc", "csp.lowlevel", "csp.from_thread"}
