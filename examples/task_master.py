@@ -2,8 +2,9 @@
 
 csp run examples/task_master.py --arg address=HOST:PORT --arg secret=FILE [--arg tasks=100]
 
-What it teaches: calls over the network.  Workers (task_worker.py) join and leave at any time.  A task is a call on a channel: its result
-travels in the answer, so each task has one result, whichever workers are killed on the way.
+What it teaches: calls over the network.  Workers (task_worker.py) join and leave at any time.  A task
+is a call on a channel: its result travels in the answer, so each task has one result, whichever workers
+are killed on the way.
 """
 
 import math

@@ -2,8 +2,9 @@
 
 csp run examples/task_worker.py --arg address=HOST:PORT --arg secret=FILE
 
-What it teaches: a server that anybody may start.  Start as many as you like, before or after the master; kill any of them.  When the master goes away
-they wait for it to come back.  SIGTERM lets a worker finish the task that it has, then it leaves.
+What it teaches: a server that anybody may start.  Start as many as you like, before or after the
+master; kill any of them.  When the master goes away they wait for it to come back.  SIGTERM lets a
+worker finish the task that it has, then it leaves.
 """
 
 import sys
