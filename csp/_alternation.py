@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from . import abc
 from ._cargo import map_ends
@@ -190,12 +190,6 @@ class Alternation(Generic[E_co, V_co]):
 
     def __aiter__(self) -> AsyncIterator[Choice[E_co, V_co]]:
         return self
-
-    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
-
-        def __iter__(self) -> NoReturn:
-            text = "an alternation has to wait for its guards: write `async for`"
-            raise explained(TypeError(text), "forgotten-await")
 
     @protected
     async def __anext__(self) -> Choice[E_co, V_co]:

@@ -24,7 +24,6 @@ from typing import (
     ClassVar,
     Generic,
     Literal,
-    NoReturn,
     TypeVar,
     cast,
     get_origin,
@@ -39,7 +38,7 @@ from ._call import Accepted, Call, Ticket
 from ._cargo import pack, unpack
 from ._core import Core
 from ._end import End
-from ._errors import EndClosed, EndOfChannel, explained
+from ._errors import EndClosed, EndOfChannel, Page, explained
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease, Settling
 from ._observe import shown
@@ -80,14 +79,6 @@ class Sender(End, abc.Sender[T_contra]):
 
     __slots__ = ()
     _side, _what = SEND, "sender"
-
-    if not TYPE_CHECKING:  # a checker shall go on refusing what is not there
-
-        def __aiter__(self) -> NoReturn:
-            text = (
-                f"a sender has no values: `async for` is for the receivers of `{self.channel_name}`"
-            )
-            raise explained(TypeError(text), "wrong-end")
 
     @protected
     async def send(self, value: T_contra) -> None:
@@ -500,12 +491,6 @@ class Receiver(End, abc.Receiver[T_co], abc.Guard["Receiver[T_co]", T_co]):
     def __aiter__(self) -> Receiver[T_co]:
         return self
 
-    if not TYPE_CHECKING:
-
-        def __iter__(self) -> NoReturn:
-            text = f"values of `{self.channel_name}` have to be waited for: write `async for`"
-            raise explained(TypeError(text), "forgotten-await")
-
 
 _receive: Any = cast(Any, Receiver)._receive
 _receive.__qualname__ = "Receiver.receive"  # as warnings name it
@@ -626,11 +611,32 @@ class Channel(Generic[T]):
         return kind(self._core, HOLDER.get())
 
 
+LOOPS: dict[str, tuple[str, Page]] = {
+    "'Receiver' object is not iterable": (
+        "the values of a receiver have to be waited for: write `async for`",
+        "forgotten-await",
+    ),
+    "'Alternation' object is not iterable": (
+        "an alternation has to wait for its guards: write `async for`",
+        "forgotten-await",
+    ),
+    "'async for' requires an object with __aiter__ method, got Sender": (
+        "a sender has no values: `async for` is for receivers",
+        "wrong-end",
+    ),
+}
+
+
 def say_which_end(error: BaseException) -> None:
     """Put into words that somebody wants of an end, or of a channel, what another end has.
 
-    Called with what has ended a process: `__getattr__` would make each use of an end slower.
+    Called with what has ended a process: `__getattr__` would make each use of an end slower, and
+    an `__iter__` that only raises would make it an Iterable.
     """
+    if isinstance(error, TypeError) and str(error) in LOOPS:
+        text, page = LOOPS[str(error)]
+        error.args = (text,)
+        explained(error, page)
     if not isinstance(error, AttributeError):
         return
     at, name = cast(Any, error.obj), error.name or "_"

@@ -21,6 +21,7 @@ Page = Literal[
     "dropped-end",
     "failed-process",
     "false-conditions",
+    "forgotten-await",
     "kept-end",
     "never-given",
     "never-run",

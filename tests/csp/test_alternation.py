@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import trio
@@ -706,8 +706,3 @@ def test_a_selection_on_a_hundred_guards_finds_the_one_that_is_ready(run: Any) -
         return got
 
     assert run(main) == [99, 0, 50, 99]
-
-
-def test_who_loops_over_an_alternation_without_waiting_is_told_to_write_async_for() -> None:
-    with pytest.raises(TypeError, match="has to wait for its guards: write `async for`"):
-        list(cast(Any, Alternation(Skip())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -491,17 +491,44 @@ def test_whoever_wants_what_another_end_has_is_told(
     assert str(caught.value) == message
 
 
-def test_who_loops_over_an_end_without_waiting_is_told_to_write_async_for() -> None:
+@process
+async def loops(over: Receiver[int]) -> None:
+    for _ in cast(Any, over):
+        pass
+
+
+@process
+async def loops_over_guards(over: Receiver[int]) -> None:
+    for _ in cast(Any, csp.Alternation(over)):
+        pass
+
+
+@process
+async def takes_from_a_sender(over: Sender[int]) -> None:
+    async for _ in cast(Any, over):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("who", "what", "message", "page"),
+    [
+        (loops, "receiver", "have to be waited for: write `async for`", "forgotten-await"),
+        (loops_over_guards, "receiver", "to wait for its guards: write", "forgotten-await"),
+        (takes_from_a_sender, "sender", "a sender has no values: `async for`", "wrong-end"),
+    ],
+)
+def test_who_loops_in_a_wrong_way_is_told_what_to_write(
+    who: Any, what: str, message: str, page: str
+) -> None:
+    async def main() -> None:
+        await who(getattr(Channel(int, name="c"), what)())
+
+    with pytest.raises(TypeError, match=message) as caught:
+        csp.run(main)
+    assert f"(csp explain {page})" in caught.value.__notes__
+
+
+def test_an_end_is_no_iterable_to_those_who_ask() -> None:
     with Channel(int, name="c").receiver() as end:
-        with pytest.raises(TypeError) as caught:
-            list(cast(Any, end))
-    assert str(caught.value) == "values of `c` have to be waited for: write `async for`"
-    assert caught.value.__notes__ == ["(csp explain forgotten-await)"]
-
-
-def test_who_loops_over_a_sender_is_told_that_it_has_no_values() -> None:
-    with Channel(int, name="c").sender() as end:
-        with pytest.raises(TypeError) as caught:
-            aiter(cast(Any, end))
-    assert str(caught.value) == "a sender has no values: `async for` is for the receivers of `c`"
-    assert caught.value.__notes__ == ["(csp explain wrong-end)"]
+        assert isinstance(end, AsyncIterable)
+        assert not isinstance(end, Iterable)
