@@ -157,6 +157,8 @@ def _watch_parent(orders: int) -> None:
     def watch() -> None:
         while os.read(orders, 4096):
             pass
+        if sys.platform != "win32" and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)  # with what it has started
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="watches the parent").start()
