@@ -38,7 +38,7 @@ from ._call import Accepted, Call, Ticket
 from ._cargo import pack, unpack
 from ._core import Core
 from ._end import End
-from ._errors import EndClosed, EndOfChannel, Page, explained
+from ._errors import EndClosed, EndOfChannel, Page, explained, leaves_of
 from ._kernel import HOLDER, PARK
 from ._lease import Failed, Lease, Settling
 from ._observe import shown
@@ -630,15 +630,19 @@ LOOPS: dict[str, tuple[str, Page]] = {
 def say_which_end(error: BaseException) -> None:
     """Put into words that somebody wants of an end, or of a channel, what another end has.
 
-    Called with what has ended a process: `__getattr__` would make each use of an end slower, and
-    an `__iter__` that only raises would make it an Iterable.
+    In a group, of each error in it.  Called with what has ended a process: `__getattr__` would make
+    each use of an end slower, and an `__iter__` that only raises would make it an Iterable.
     """
-    if isinstance(error, TypeError) and str(error) in LOOPS:
-        text, page = LOOPS[str(error)]
-        error.args = (text,)
-        explained(error, page)
-    if not isinstance(error, AttributeError):
-        return
+    for leaf in leaves_of(error):
+        if type(leaf) is TypeError and str(leaf) in LOOPS:
+            text, page = LOOPS[str(leaf)]
+            leaf.args = (text,)
+            explained(leaf, page)
+        if isinstance(leaf, AttributeError):
+            _say_whose_it_is(leaf)
+
+
+def _say_whose_it_is(error: AttributeError) -> None:
     at, name = cast(Any, error.obj), error.name or "_"
     kinds = {"sender": Sender, "receiver": Receiver}
     of = [what for what, kind in kinds.items() if not name.startswith("_") and hasattr(kind, name)]

@@ -19,9 +19,7 @@ OURS = ("csp", "netchannels")
 PYTHONS = {
     r"coroutine '.*' was never awaited": "(csp explain forgotten-await)",
     r".*'coroutine'": "(csp explain forgotten-await)",
-    r"'Receiver' object is not iterable": "(csp explain forgotten-await)",
     r"no running event loop": "(csp explain other-loop)",
-    r"'async for' requires .* got Sender": "(csp explain wrong-end)",
     r"'async for' requires .* got Channel": "(csp explain not-an-end)",
 }
 

@@ -23,6 +23,8 @@ from typing import TypeVar
 
 from csp import Event
 
+from ._names import parent_of
+
 T = TypeVar("T")
 
 Clock = Mapping[str, int]
@@ -169,7 +171,7 @@ class _Order:
             clock = self.clocks[name] = {}
         clock[name] = clock.get(name, 0) + 1
         if event.kind == "started":
-            parent = _parent(name, self.clocks)
+            parent = parent_of(name, self.clocks)
             if parent is not None:
                 _merge(clock, self.clocks[parent])
         self._learn_of_ends(event, clock)
@@ -200,7 +202,7 @@ class _Order:
         if (waited or event.kind == "ended") and name in self.finished:
             _merge(clock, self.finished.pop(name))
         if event.kind == "ended":
-            parent = _parent(name, self.clocks)
+            parent = parent_of(name, self.clocks)
             self.offered.pop(name, None)
             if parent is not None:
                 label = name[len(parent) + 1 :]
@@ -262,11 +264,3 @@ def _merge(clock: dict[str, int], known: Clock) -> None:
     for name, count in known.items():
         if count > clock.get(name, 0):
             clock[name] = count
-
-
-def _parent(name: str, known: Mapping[str, object]) -> str | None:
-    while "." in name:
-        name = name.rpartition(".")[0]
-        if name in known:
-            return name
-    return None

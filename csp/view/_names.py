@@ -1,8 +1,8 @@
-"""Names for pictures: as short as they can be told apart."""
+"""Names for pictures: as short as they can be told apart; and what their paths say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
@@ -25,3 +25,16 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
         left = [name for name in left if name not in shown]
         parts += 1
     return {name: shown[name] for name in known}
+
+
+def parent_of(name: str, known: Container[str]) -> str | None:
+    """Who has started a process, of those that are known: names are paths.
+
+    >>> parent_of("main.par[0].worker", {"main"})
+    'main'
+    """
+    while "." in name:
+        name = name.rpartition(".")[0]
+        if name in known:
+            return name
+    return None

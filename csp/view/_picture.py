@@ -10,6 +10,10 @@ Kind = Literal["process", "main", "operation"]
 CROWD = 8  # a barrier of more nodes is written on them: so many lines would hide the rest
 
 
+def _title(what: str, step: int, background: bool) -> str:
+    return (f"{step}. " if step else "") + what + (" (background)" if background else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A process, or several that are wired alike, or a channel operation in a `Par`.
@@ -31,8 +35,7 @@ class Node:
     @property
     def title(self) -> str:
         """What is written on it."""
-        step = f"{self.step}. " if self.step else ""
-        return f"{step}{self.label}{' (background)' if self.background else ''}"
+        return _title(self.label, self.step, self.background)
 
     @property
     def label(self) -> str:
@@ -57,8 +60,7 @@ class Box:
     @property
     def title(self) -> str:
         """What is written on it."""
-        step = f"{self.step}. " if self.step else ""
-        return f"{step}{self.name}{' (background)' if self.background else ''}"
+        return _title(self.name, self.step, self.background)
 
 
 @dataclass(frozen=True, slots=True)

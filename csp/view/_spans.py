@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from csp import Event
 
+from ._names import parent_of
+
 
 class Span(NamedTuple):
     """From `begin` to `end`, in seconds of the run's clock, `process` ran or waited.
@@ -62,7 +64,7 @@ def spans(events: Iterable[Event]) -> Iterator[Span]:
         if state is None:
             state = states[name] = _State("", now)
         if event.kind == "started":
-            parent = _parent(name, states)
+            parent = parent_of(name, states)
             if parent is not None and not states[parent].what:
                 yield from _change(parent, states[parent], f"{name}, by await", now)
                 states[parent].child = name
@@ -73,7 +75,7 @@ def spans(events: Iterable[Event]) -> Iterator[Span]:
         if event.kind == "ended":
             yield from _change(name, state, "", now)
             del states[name]
-            parent = _parent(name, states)
+            parent = parent_of(name, states)
             if parent is not None and states[parent].child == name:
                 states[parent].child = ""
                 yield from _change(parent, states[parent], "", now)
@@ -92,12 +94,3 @@ def _change(name: str, state: _State, what: str, now: float) -> Iterator[Span]:
     if now > state.since:
         yield Span(name, state.what, state.since, now)
     state.what, state.since = what, now
-
-
-def _parent(name: str, running: dict[str, _State]) -> str | None:
-    """Who has started it, of those that run: names are paths."""
-    while "." in name:
-        name = name.rpartition(".")[0]
-        if name in running:
-            return name
-    return None

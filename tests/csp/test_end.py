@@ -528,6 +528,21 @@ def test_who_loops_in_a_wrong_way_is_told_what_to_write(
     assert f"(csp explain {page})" in caught.value.__notes__
 
 
+def test_who_loops_in_a_wrong_way_in_a_nursery_is_told_as_well() -> None:
+    async def main() -> None:
+        with Channel(int, name="c").receiver() as end:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(inside, end)
+
+    async def inside(end: Any) -> None:
+        list(end)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        csp.run(main)
+    (error,) = caught.value.exceptions
+    assert str(error) == "the values of a receiver have to be waited for: write `async for`"
+
+
 def test_an_end_is_no_iterable_to_those_who_ask() -> None:
     with Channel(int, name="c").receiver() as end:
         assert isinstance(end, AsyncIterable)
