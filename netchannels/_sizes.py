@@ -7,7 +7,7 @@ Invariant: a batch never has more than the share of its program in what waits, s
 
 from __future__ import annotations
 
-SHORT = 0.050  # seconds that a batch should take
+SHORT = 0.1  # seconds that a batch should take
 MOST = 500  # requests in it
 
 
@@ -20,7 +20,7 @@ class Sizes:
     >>> for _ in range(20):
     ...     sizes.measured(1, 0.001)
     >>> sizes.most(1000, 2), sizes.most(4, 2)
-    (50, 1)
+    (100, 1)
     """
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from ._codec import Codec
 from ._errors import in_words
 from .placement._site import RENEWED, SILENT
 
-LONG = 0.1  # seconds after which no further request of a batch is begun
+LONG = 0.2  # seconds after which no further request of a batch is begun
 LATE = 1.0  # seconds that the loop gets to see an overrun, before the guard ends the program
 
 

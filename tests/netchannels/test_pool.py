@@ -18,6 +18,7 @@ import trio.testing
 import csp
 import netchannels
 from netchannels import Cores, _staff, pool
+from netchannels._sizes import SHORT
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jobs
@@ -212,7 +213,8 @@ def test_requests_are_drawn_only_as_programs_are_free_for_them() -> None:
                 seen += 1
                 if seen == 10:
                     break
-            assert drawn <= 10 + 3 * 2 * 3
+            batch = SHORT / 0.020
+            assert drawn <= 10 + 2 * 3 * batch  # of each program: at work, waiting there, answered
 
     csp.run(main)
 
