@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import netchannels
 from netchannels import Cores, TypeRefused
 from netchannels._codec import codec
 from netchannels.placement._placed import Ended, _Running, arguments_type, run_placed, value_type
-from netchannels.placement._site import Orders
+from netchannels.placement._program import Placement
+from netchannels.placement._site import Orders, Site
 from netchannels.testing import faulty_pair, linked
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -85,6 +88,7 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
     taken = csp.Channel(Ended, name="w's value")
     streams = faulty_pair()
     held: list[float] = []
+    limits: list[float] = []  # it is ended if it is held longer
 
     @csp.process
     async def holds(seconds: float) -> None:
@@ -98,7 +102,9 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
             home.share("w", given.receiver())
             home.share("w ended", taken.sender())
             function: Any = holds
-            nursery.start_soon(run_placed, there, orders_for(function.function), function)
+            nursery.start_soon(
+                run_placed, there, orders_for(function.function), function, limits.append
+            )
             with given.sender() as out, taken.receiver(), home.events() as events:
                 await out.send((seconds,))
                 async for event in events:
@@ -108,10 +114,44 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
         return trio.current_time() - held[0]
 
     assert 60 <= trio.run(main, clock=MockClock(autojump_threshold=0)) <= 85
+    assert set(limits) == {80}
 
 
 def test_the_loss_of_a_program_that_has_not_ended_says_why_that_may_be() -> None:
     assert "(compute that long in `trio.to_thread.run_sync`)" in str(_Running("worker 1").lost())
+
+
+class Unreachable(Placement):
+    """A program is being started there for ever; `began()` is called when that begins."""
+
+    size = 1
+
+    def __init__(self, began: Callable[[], object]) -> None:
+        self._began = began
+
+    def open(self) -> AbstractAsyncContextManager[Site]:
+        return nullcontext(NoAnswer(self._began))
+
+
+class NoAnswer(Site):
+    listen, plain, size = "127.0.0.1:0", True, 1
+
+    def __init__(self, began: Callable[[], object]) -> None:
+        self._began = began
+
+    async def run(self, *arguments: object, **more: object) -> str:
+        self._began()
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+def test_a_cancel_does_not_wait_for_a_program_that_is_being_started() -> None:
+    async def main() -> bool:
+        with trio.CancelScope() as scope:
+            await (Unreachable(scope.cancel) * jobs.through_a_channel(7))
+        return scope.cancelled_caught
+
+    assert csp.run(main)
 
 
 def test_only_a_called_process_of_a_file_is_placed() -> None:
