@@ -24,6 +24,7 @@ from csp.lowlevel import copies_elsewhere
 from .._codec import codec
 from .._errors import NetworkError, TypeRefused, in_words
 from .._node import Node
+from .._status import PeerLost
 from ._said import hear, named
 from ._site import GRACE, RENEWED, SILENT, Orders, Program, Site, opened
 from ._target import Target
@@ -146,17 +147,27 @@ class _Elsewhere:
             async with trio.open_nursery() as nursery:
                 cancel = nursery.cancel_scope.cancel
                 nursery.start_soon(running.run, site, number, orders, node.address, cancel)
+                nursery.start_soon(_when_its_link_is_lost, node, label, cancel)
                 try:
                     await out.send(tuple(arguments.arguments.values()))
                     running.joined = True
                     ended = await values.receive()
                 finally:
                     await running.leave(lost=not _is_linked(node, label), done=ended is not None)
+                cancel()
         if ended is None:
             raise running.lost()
         if ended.error:
             raise csp.CallFailed(ended.error, traceback=ended.traceback)
         return codec(self._value).decode(ended.value)
+
+
+async def _when_its_link_is_lost(node: Node, label: str, cancel: Callable[[], object]) -> None:
+    """A program on a machine that has vanished never says that it has ended."""
+    with node.events() as events:
+        async for event in events:
+            if isinstance(event, PeerLost) and event.peer == label:
+                cancel()
 
 
 def _is_linked(node: Node, label: str) -> bool:
