@@ -12,7 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -149,7 +149,8 @@ class _Elsewhere:
                 nursery.start_soon(running.run, site, number, orders, node.address, cancel)
                 nursery.start_soon(_when_its_link_is_lost, node, label, cancel)
                 try:
-                    await out.send(tuple(arguments.arguments.values()))
+                    with suppress(csp.DeliveryUnknown):  # its link is lost, which ends this
+                        await out.send(tuple(arguments.arguments.values()))
                     running.joined = True
                     ended = await values.receive()
                 finally:

@@ -313,7 +313,7 @@ def _advice(host: str, python: str, said: str, code: int) -> str:
         return (
             "sshd there forwards no Unix socket: its configuration needs "
             "`AllowStreamLocalForwarding yes` and `DisableForwarding no`, and its authorized_keys no "
-            "`restrict` or `no-port-forwarding`"
+            "`restrict` or `no-port-forwarding`; or /tmp there is full (df -h /tmp; df -i /tmp)"
         )
     if re.search("No module named '?netchannels", said):
         return (
