@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 import csp
+from csp.lowlevel import assignable
 
 from ._batches import encoded
 from ._codec import Codec, DecodeFailed, codec
 from ._errors import TypeRefused
 from ._pool import pool
+from ._shape import described
 from .placement._program import Placement
 from .placement._target import Target
 
@@ -30,6 +32,8 @@ Q = TypeVar("Q")
 K = TypeVar("K")
 V = TypeVar("V")
 A = TypeVar("A")
+
+PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,15 @@ async def map_reduce(
     arguments are those of `pool` and `Pool.map`.
 
     All three are functions at the top of a file, with annotations; the mapper returns or yields
-    pairs: `-> list[tuple[str, int]]`, `-> Iterator[tuple[str, int]]`.
+    pairs: `-> list[tuple[str, int]]`, `-> Iterator[tuple[str, int]]`.  By these the pairs travel, so
+    they are held against what the reducer and the combiner take, and against what the combiner
+    returns, before anything runs.  Wider types fit (`numbers: Iterable[float]`), and so does a
+    parameter without an annotation.
 
     Raises csp.RequestFailed if one of them fails, csp.ChannelTypeError for an input of another type
     than the mapper takes, TypeError for functions that cannot be placed,
-    TypeRefused (a TypeError) for types that are missing or cannot travel, ValueError for fewer than
-    1 partition, PoolFailed if no program is left.
+    TypeRefused (a TypeError) for types that are missing, cannot travel or do not fit, ValueError for
+    fewer than 1 partition, PoolFailed if no program is left.
 
         def words(file: str) -> Iterator[tuple[str, int]]:
             for word in Path(file).read_text().split():
@@ -184,7 +191,7 @@ def _loaded(job: Job) -> _Functions:
 
 
 def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
-    """Raises TypeRefused if the types are not said, or cannot travel."""
+    """Raises TypeRefused if the types are not said, cannot travel, or do not fit."""
     hints = _hints(mapper)
     returned = hints.pop("return", None)
     pair = (typing.get_args(returned) or (None,))[0]
@@ -198,6 +205,9 @@ def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
     hints = _hints(reducer)
     if "return" not in hints:
         raise TypeRefused(f"`{reducer.__name__}` does not say what it returns: annotate it")
+    _refuse_misfits(mapper.__name__, kinds, reducer)
+    if combiner is not None:
+        _refuse_misfits(mapper.__name__, kinds, combiner, combines=True)
     return _Functions(
         mapper,
         reducer,
@@ -209,9 +219,46 @@ def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
     )
 
 
+def _refuse_misfits(mapper: str, kinds: Any, function: Any, *, combines: bool = False) -> None:
+    """Raise TypeRefused if `function` cannot be called with what `mapper` returns.
+
+    `combines`: what it returns takes the place of the values.
+    """
+    name, hints, bounds = function.__name__, _hints(function), dict[Any, Any]()
+    key, value = kinds
+    given = {"keys": key, "lists of values": types.GenericAlias(list, (value,))}
+    signature = inspect.signature(function)
+    try:
+        signature.bind(key, value)
+    except TypeError as error:
+        raise TypeRefused(
+            f"`{name}` cannot be called with a key and its values: {error}; write "
+            f"`def {name}(key: {described(key)}, values: list[{described(value)}])`"
+        ) from None
+    places = [each.name for each in signature.parameters.values() if each.kind in PLACES]
+    for place, (what, kind) in zip(places, given.items(), strict=False):
+        if place in hints and not assignable(kind, hints[place], bounds):
+            raise TypeRefused(
+                f"`{name}` takes `{described(hints[place])}` as its `{place}`, and the {what} of "
+                f"`{mapper}` are `{described(kind)}`: write `{place}: {described(kind)}`"
+            )
+    returned = hints.get("return", value)
+    if combines and not assignable(returned, value, bounds):
+        raise TypeRefused(
+            f"`{name}` returns `{described(returned)}`, and that takes the place of the values of "
+            f"`{mapper}`, which are `{described(value)}`: write `-> {described(value)}`"
+        )
+
+
 def _list_of_pairs(key: Any, value: Any) -> Any:
     return types.GenericAlias(list, (types.GenericAlias(tuple, (key, value)),))
 
 
 def _hints(function: Any) -> dict[str, Any]:
-    return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    try:
+        return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    except NameError as error:
+        raise TypeRefused(
+            f"the annotations of `{function.__name__}` cannot be read: {error}; import what they "
+            f"name outside of `if TYPE_CHECKING:`"
+        ) from error
