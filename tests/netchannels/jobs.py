@@ -82,6 +82,24 @@ def notes(file: str) -> str:
     return file
 
 
+def runs_on_at_first(file: str) -> str:
+    """The first time it makes the file, and runs until somebody ends it."""
+    path = Path(file)
+    if not path.exists():
+        path.touch()
+        time.sleep(1000)
+    return file
+
+
+async def rests_at_first(file: str) -> str:
+    """As `runs_on_at_first`, in the loop."""
+    path = Path(file)
+    if not path.exists():
+        path.touch()
+        await trio.sleep(1000)
+    return file
+
+
 def holds(file: str) -> str:
     """As `notes`, but it holds the interpreter."""
     with open(file, "a", encoding="utf-8") as out:
