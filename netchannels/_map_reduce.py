@@ -26,7 +26,7 @@ from ._errors import TypeRefused
 from ._pool import pool
 from ._shape import described
 from .placement._program import Placement
-from .placement._target import Target
+from .placement._target import Target, is_async
 
 Q = TypeVar("Q")
 K = TypeVar("K")
@@ -94,7 +94,7 @@ async def map_reduce(
     parameter without an annotation.
 
     Raises csp.RequestFailed if one of them fails, csp.ChannelTypeError for an input of another type
-    than the mapper takes, TypeError for functions that cannot be placed,
+    than the mapper takes, TypeError for functions that cannot be placed and inputs that are none,
     TypeRefused (a TypeError) for types that are missing, cannot travel or do not fit, ValueError for
     fewer than 1 partition, PoolFailed if no program is left.
 
@@ -120,9 +120,11 @@ async def map_reduce(
     count = workers.size if partitions is None else partitions
     if not isinstance(cast(object, count), int) or count < 1:
         raise ValueError(f"partitions is 1 or more, not {partitions!r}")
-    functions = _functions(mapper, reducer, combiner)
+    if not isinstance(cast(object, inputs), (Iterable, AsyncIterable)):
+        raise TypeError(f"inputs is an iterable or async iterable, not {inputs!r}")
     combining = Target.of(combiner) if combiner is not None else None
     job = Job(Target.of(mapper), Target.of(reducer), combining, count)
+    functions = _functions(mapper, reducer, combiner)
     shuffled: list[list[bytes]] = [[] for _ in range(count)]
     found: dict[K, A] = {}
     async with pool(
@@ -139,9 +141,9 @@ async def map_reduce(
         reducing = [Task(job, part, reduces=True) for part in shuffled if part]
         async for results in running.map(reducing, progress=progress):
             try:
-                found.update(functions.results.decode(results[0]))
-            except DecodeFailed as error:
-                raise csp.RequestFailed(f"`{reducer.__name__}`: {error}") from None
+                found.update(_decoded(functions.results, results[0], reducer))
+            except TypeError as error:
+                raise csp.RequestFailed(str(error)) from None
     return found
 
 
@@ -163,7 +165,8 @@ def run_task(task: Task) -> list[bytes]:
     """The encoded partitions of what a mapper returns (b"" for an empty one), or a reducer's results."""
     functions = _loaded(task.job)
     if task.reduces:
-        read = (pair for data in task.data for pair in functions.pairs.decode(data))
+        maker = functions.combiner or functions.mapper
+        read = (pair for data in task.data for pair in _decoded(functions.pairs, data, maker))
         results = [(key, functions.reducer(key, values)) for key, values in _grouped(read)]
         return [functions.results.encode(results)]
     parts: list[list[tuple[Any, Any]]] = [[] for _ in range(task.job.partitions)]
@@ -175,6 +178,15 @@ def run_task(task: Task) -> list[bytes]:
     for pair in pairs:
         parts[zlib.crc32(encode(pair[0])) % len(parts)].append(pair)
     return [functions.pairs.encode(part) if part else b"" for part in parts]
+
+
+def _decoded(codec: Codec, data: bytes, maker: Callable[..., Any]) -> Any:
+    """What `maker` has returned; TypeError if it is not what it says."""
+    try:
+        return codec.decode(data)
+    except DecodeFailed as error:
+        told = f"`{maker.__name__}` has returned no `{codec.described}`: {error.__cause__}"
+        raise TypeError(told) from None
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, list[Any]]]:
@@ -192,6 +204,12 @@ def _loaded(job: Job) -> _Functions:
 
 def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
     """Raises TypeRefused if the types are not said, cannot travel, or do not fit."""
+    for function in (mapper, reducer, combiner):
+        if function is not None and is_async(function):
+            raise TypeRefused(
+                f"`{function.__name__}` is an `async def`, and map_reduce calls plain functions: write "
+                f"`def`, or `async with pool(...)` and its `map`"
+            )
     hints = _hints(mapper)
     returned = hints.pop("return", None)
     pair = (typing.get_args(returned) or (None,))[0]
@@ -200,6 +218,11 @@ def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
         raise TypeRefused(
             f"`{mapper.__name__}` does not say what pairs it returns: annotate it, as in "
             f"`def {mapper.__name__}(line: str) -> list[tuple[str, int]]`"
+        )
+    if getattr(typing.get_origin(kinds[0]) or kinds[0], "__hash__", None) is None:
+        raise TypeRefused(
+            f"`{mapper.__name__}` returns keys of type `{described(kinds[0])}`, which no dict takes: "
+            f"write a tuple for a list, and `@dataclass(frozen=True)` for a dataclass"
         )
     request = next(iter(hints.values()))
     hints = _hints(reducer)

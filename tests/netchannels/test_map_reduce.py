@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -178,5 +179,60 @@ def test_values_of_other_types_are_told_with_the_function() -> None:
     wrong: Any = ["a line", 1]
     with pytest.raises(csp.ChannelTypeError, match="`words` takes `str`: Expected `str`"):
         csp.run(lambda: map_reduce(jobs.words, jobs.total, wrong, workers=Cores(1)))
-    with pytest.raises(csp.RequestFailed, match=r"`wrong_total`: no .* Expected `int`, got `str`"):
+    with pytest.raises(csp.RequestFailed, match=r"`wrong_total` has returned no .* got `str`"):
         csp.run(lambda: map_reduce(jobs.words, jobs.wrong_total, LINES, workers=Cores(1)))
+
+
+@pytest.mark.parametrize("combiner", [None, jobs.wrong_total])
+def test_pairs_that_are_none_are_told_with_the_function_that_has_made_them(combiner: Any) -> None:
+    mapper, name = (
+        (jobs.wrong_words, "wrong_words") if combiner is None else (jobs.words, "wrong_total")
+    )
+    combining = Target.of(combiner) if combiner is not None else None
+    job = Job(Target.of(mapper), Target.of(jobs.total), combining, 1)
+    mapped = run_task(Task(job, [codec(str).encode("a cat")]))
+    with pytest.raises(
+        TypeError, match=rf"`{name}` has returned no `list.tuple.str, int..`.*got `str`"
+    ):
+        run_task(Task(job, mapped, reduces=True))
+
+
+async def later(line: str) -> list[tuple[str, int]]: ...
+async def total_later(word: str, numbers: list[int]) -> int: ...
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        (later, jobs.total, None),
+        (jobs.words, total_later, None),
+        (jobs.words, jobs.total, total_later),
+    ],
+)
+def test_functions_that_wait_are_refused(functions: tuple[Any, Any, Any]) -> None:
+    with pytest.raises(TypeRefused, match="later` is an `async def`, and map_reduce calls plain"):
+        _functions(*functions)
+
+
+@dataclass
+class Changing:
+    number: int
+
+
+def by_lists(line: str) -> list[tuple[list[str], int]]: ...
+def by_changing(line: str) -> list[tuple[Changing, int]]: ...
+
+
+@pytest.mark.parametrize("mapper", [by_lists, by_changing])
+def test_keys_that_no_dict_takes_are_refused(mapper: Any) -> None:
+    with pytest.raises(TypeRefused, match=f"`{mapper.__name__}` returns keys of type .* no dict"):
+        _functions(mapper, unsaid_but_its_result, None)
+
+
+def unsaid_but_its_result(key, numbers) -> int: ...
+
+
+def test_inputs_are_something_to_iterate_over() -> None:
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="inputs is an iterable or async iterable, not 5"):
+        csp.run(lambda: map_reduce(jobs.words, jobs.total, wrong, workers=Cores(1)))
