@@ -126,6 +126,7 @@ def test_a_cancelled_program_is_ended_and_nothing_of_it_is_left() -> None:
         os.kill(pid, 0)
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_program_that_cannot_be_started_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(OSError, match="No such file"):
