@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -607,11 +608,38 @@ def test_a_pool_is_used_in_the_run_that_has_opened_it() -> None:
         ({"backoff": -1}, "backoff"),
         ({"restarts": 0}, "restarts"),
         ({"rate": 0}, "rate"),
+        ({"largest": 1.5}, "largest"),
+        ({"timeout": 10**400}, "timeout is more than 0 seconds"),
     ],
 )
 def test_numbers_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pool(jobs.square, workers=Cores(1), **options)
+
+
+@pytest.mark.parametrize("option", ["timeout", "backoff", "rate"])
+def test_what_is_no_number_is_refused_in_words(option: str) -> None:
+    with pytest.raises(TypeError, match=f"{option} is .* not 'soon'"):
+        pool(jobs.square, workers=Cores(1), **{option: "soon"})  # type: ignore[call-overload, unused-ignore]
+
+
+def test_a_wrong_priority_or_timeout_is_refused_where_it_is_said_and_harms_no_others() -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            others = running.map([1, 2], priority=1)
+            wrong: Any
+            for wrong in ("high", None):
+                with pytest.raises(TypeError, match="priority is a number, not"):
+                    running.map([1], priority=wrong)
+                with pytest.raises(TypeError, match="priority is a number, not"):
+                    await running.call(1, priority=wrong)
+            with pytest.raises(ValueError, match="priority is a number, not nan"):
+                running.map([1], priority=math.nan)
+            with pytest.raises(TypeError, match="timeout is more than 0 seconds, not '5'"):
+                running.map([1], timeout=cast(Any, "5"))
+            assert [reply async for reply in others] == [1, 4]
+
+    csp.run(main)
 
 
 def test_workers_are_a_placement() -> None:

@@ -36,6 +36,11 @@ ROLES = {"worker": "a secret for workers", "admin": "another one for admins"}
         ({"largest": 2**27}, ValueError, "64 MiB"),
         ({"label": "x" * 65}, ValueError, "64 bytes"),
         ({"drain": -1}, ValueError, "0 or more seconds"),
+        ({"heartbeat": "2"}, TypeError, "a time is 0 or more seconds, not '2'"),
+        ({"lost": None}, TypeError, "a time is 0 or more seconds, not None"),
+        ({"largest": "1 MiB"}, TypeError, "largest is a number of bytes, not '1 MiB'"),
+        ({"largest": 1.5}, TypeError, "largest is a number of bytes"),
+        ({"label": 3}, TypeError, "label is text, not 3"),
     ],
 )
 async def test_a_wrong_argument_is_told_before_anything_is_opened(
