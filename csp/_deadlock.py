@@ -30,6 +30,7 @@ from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
 Text = Callable[[], str]  # made only when it is told
 HAS_NO = "which has no"
+SOON = 0.5  # seconds; a program with a link wakes up by itself sooner
 SHOWN = 20  # lines of a report; a network may have thousands of processes
 
 
@@ -49,7 +50,7 @@ class Judge:
     """Looks for stuck processes; `report` is called with the error, once.
 
     A look costs a few microseconds a process, so it rests afterwards: twenty times as long, unless
-    trio would not wake up again by itself before that.
+    trio would not wake up again by itself before that, or within `SOON`.
     """
 
     def __init__(self, kernel: Kernel, report: Callable[[Deadlock], object]) -> None:
@@ -63,7 +64,7 @@ class Judge:
         kernel = self._kernel
         now = kernel.clock()
         rest = (self._rests_until if idle else self._next_look) - now
-        if rest > 0 and not (idle and timeout > rest):
+        if rest > 0 and not (idle and timeout > max(rest, SOON)):
             return
         waits = _look(kernel)
         cost = kernel.clock() - now

@@ -3,6 +3,9 @@
 The certificate of a node is made when it starts and trusted by nobody: what binds it to the node
 is the proof of the handshake, which runs over its hash.  Or a user's own authority signs the
 certificates of both sides (mutual TLS).
+
+`cryptography` is imported where it is used: a link over a Unix socket has no certificate, and the
+programs of a pool start sooner without.
 """
 
 from __future__ import annotations
@@ -13,10 +16,6 @@ import secrets
 import ssl
 import tempfile
 from dataclasses import dataclass, field
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ._errors import SecretError
 
@@ -48,6 +47,10 @@ class Certificate:
         >>> Certificate.fresh()
         Certificate()
         """
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "netchannels")])
         made = (
@@ -133,6 +136,9 @@ def _strict(protocol: int) -> ssl.SSLContext:
 
 
 def _first_certificate(path: str) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     try:
         with open(path, "rb") as file:
             found = x509.load_pem_x509_certificates(file.read())
@@ -140,7 +146,7 @@ def _first_certificate(path: str) -> bytes:
         raise SecretError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise SecretError(f"{path} holds no certificate in PEM format") from error
-    return found[0].public_bytes(serialization.Encoding.DER)
+    return found[0].public_bytes(Encoding.DER)
 
 
 def _load_key(context: ssl.SSLContext, certfile: str, keyfile: str) -> None:

@@ -8,7 +8,6 @@ Invariants:
 from __future__ import annotations
 
 import math
-import secrets
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -28,6 +27,7 @@ from ._members import InHand, Member, WorkerStatus
 from ._numbers import as_number
 from ._rate import Rate
 from ._requests import Request, Waiting
+from ._secret import draw
 from ._sizes import Sizes
 from ._staff import Staff
 from .placement._program import Placement
@@ -85,7 +85,7 @@ class Pool(Generic[Q, A]):
         self._restarts: int = restarts
         self._rate: Rate = rate
         self._ticks: bool = False  # somebody waits for the rate
-        self._secret: str = secrets.token_urlsafe(32)
+        self._secret: str = draw()
         self._sizes: Sizes = Sizes()
         self._waiting: Waiting = Waiting()
         self._sources: list[Source] = []

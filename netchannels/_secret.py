@@ -1,8 +1,9 @@
 """Secrets: where they come from, and how little of them can be seen.
 
-Every secret goes through scrypt (RFC 7914), so that whoever has recorded a proof made with a
-chosen phrase pays for each guess.  The salt is fixed, because both sides must come to the same
-key before they have exchanged a byte.
+Every secret that somebody gives goes through scrypt (RFC 7914), so that whoever has recorded a
+proof made with a chosen phrase pays for each guess.  The salt is fixed, because both sides must
+come to the same key before they have exchanged a byte.  What a program has drawn for the programs
+that it starts has 256 bits, which nobody guesses: there scrypt would protect nothing.
 """
 
 from __future__ import annotations
@@ -56,8 +57,22 @@ class Secret:
         self._key: bytes | None = None
         self._lock = threading.Lock()
 
+    @classmethod
+    def drawn(cls, material: str) -> Secret:
+        """A secret that `draw` has made.
+
+        Its key is what HKDF extracts (RFC 5869, 2.2), at once.
+
+        >>> one = draw()
+        >>> Secret.drawn(one).equals(Secret.drawn(one))
+        True
+        """
+        made = cls(material)
+        made._key = hmac.digest(PROTOCOL, made._material, "sha256")
+        return made
+
     async def key(self) -> bytes:
-        """The 32 bytes that scrypt (n=2**14, r=8, p=1) makes of the secret.
+        """The 32 bytes that scrypt (n=2**14, r=8, p=1) makes of the secret, unless it was drawn.
 
         Computed once, in a thread: it takes some 50 ms and 16 MiB.  Never show or log them.
 
@@ -102,6 +117,15 @@ class Secret:
             "a secret is not pickled: give the other program the path of its file, and call "
             "`netchannels.secret(path)` there"
         )
+
+
+def draw() -> str:
+    """A new secret, 32 random bytes as text.
+
+    >>> len(draw())
+    43
+    """
+    return secrets.token_urlsafe(32)
 
 
 def secret(
@@ -198,7 +222,7 @@ def keygen(path: Path, /) -> None:
     44
     """
     path = os.path.expanduser(path)
-    line = secrets.token_urlsafe(32).encode() + b"\n"
+    line = draw().encode() + b"\n"
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -32,6 +32,7 @@ from ._batches import AROUND, Batches
 from ._codec import codec
 from ._errors import NetworkError, TypeRefused, in_words
 from ._node import Node
+from ._secret import Secret
 from ._serve import connect
 from ._status import PeerLost
 from ._work import Guard, Unguarded, Work
@@ -99,7 +100,10 @@ async def _work(orders: Orders, address: str, function: Callable[..., Any], guar
     left = True
     with trio.move_on_after(START) as patience:
         async for node in connect(
-            address, secret=orders.secret, label=orders.label, largest=orders.largest + AROUND
+            address,
+            secret=Secret.drawn(orders.secret),
+            label=orders.label,
+            largest=orders.largest + AROUND,
         ):
             patience.deadline = math.inf
             async with node:

@@ -27,7 +27,6 @@ TESTED_ELSEWHERE = {
         "wire": "a door: its files have a test each",
         "events": "records only",
         "ping": "tests/netchannels/test_cli.py",
-        "batches": "records only",
         "asking": "what is asked of a pool: tests/netchannels/test_pool.py",
         "members": "the programs of a pool: tests/netchannels/test_pool.py",
         "progress": "tests/netchannels/test_pool.py",

@@ -19,6 +19,9 @@ class Elsewhere:
 
     def __init__(self, module: str, words: tuple[object, ...], environment: dict[str, str]) -> None:
         known = dict(os.environ, **environment)
+        known.pop(
+            "PYTHONDONTWRITEBYTECODE", None
+        )  # peers are compiled already, at their installation
         known["PYTHONPATH"] = os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         )

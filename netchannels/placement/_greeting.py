@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from dataclasses import asdict, dataclass
 
@@ -41,4 +40,6 @@ class Greeting:
 
 def version() -> str:
     """That of netchannels here."""
+    import importlib.metadata  # programs on the cores of this machine do without
+
     return importlib.metadata.version("netchannels")

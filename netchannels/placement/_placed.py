@@ -7,7 +7,6 @@ what became of it.  Its ends are remote ends of channels whose home is here.
 from __future__ import annotations
 
 import inspect
-import secrets
 import sys
 import types
 import typing
@@ -24,6 +23,7 @@ from csp.lowlevel import copies_elsewhere
 from .._codec import codec
 from .._errors import NetworkError, TypeRefused, in_words
 from .._node import Node
+from .._secret import draw
 from .._status import PeerLost
 from ._said import hear, named
 from ._site import GRACE, RENEWED, SILENT, Orders, Program, Site, opened
@@ -102,7 +102,7 @@ class _Elsewhere:
 
     def __init__(self, open_site: Callable[[], AbstractAsyncContextManager[Site]]) -> None:
         self._open_site = open_site
-        self._secret = secrets.token_urlsafe(32)
+        self._secret = draw()
         self._site: Site | None = None
         self._node: Node | None = None
 

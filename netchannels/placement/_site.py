@@ -40,6 +40,7 @@ from typing import Any
 import trio
 
 from .._node import Node
+from .._secret import Secret
 from .._serve import serve
 
 GRACE = 1.0  # seconds that a program gets to leave before it is killed
@@ -144,10 +145,11 @@ class Site(ABC):
 async def opened(
     site: AbstractAsyncContextManager[Site], *, secret: str, label: str, largest: int
 ) -> AsyncGenerator[tuple[Site, Node]]:
-    """A site in use, and the node to which its programs connect."""
+    """A site in use, and the node to which its programs connect; `secret` was drawn for them."""
+    known = Secret.drawn(secret)
     async with site as place:
         async with serve(
-            place.listen, secret=secret, plain=place.plain, label=label, largest=largest, drain=0
+            place.listen, secret=known, plain=place.plain, label=label, largest=largest, drain=0
         ) as node:
             yield place, node
 

@@ -584,7 +584,7 @@ class Connection:
             port.arriving = Arriving(read.kind, read.id, size, attempt, last)
             self._add_chunk(port, port.arriving, body[5:], more=True)
         else:
-            self._arrived(port, read.id, body[1:], attempt, last)
+            self._arrived(port, read.id, bytes(body[1:]), attempt, last)
 
     def _exceeds(self, size: int) -> bool:
         """True if so many bytes more are too many, whatever the order in which they were sent.
@@ -612,7 +612,9 @@ class Connection:
             raise WireError("DATA of no value")
         self._add_chunk(port, arriving, read.body, more=bool(read.flags & MORE))
 
-    def _add_chunk(self, port: Port, arriving: Arriving, chunk: bytes, *, more: bool) -> None:
+    def _add_chunk(
+        self, port: Port, arriving: Arriving, chunk: bytes | memoryview, *, more: bool
+    ) -> None:
         arriving.parts.append(chunk)
         arriving.left -= len(chunk)
         if more:
@@ -670,7 +672,7 @@ class Connection:
         elif len(read.body) > self.largest and read.kind == Kind.DONE:
             raise WireError(f"a reply of {len(read.body):,} bytes, {self.largest:,} at most")
         else:
-            self._answered(port, read.id, read.kind, read.body)
+            self._answered(port, read.id, read.kind, bytes(read.body))
 
     def _answered(self, port: Port, id: int, kind: int, body: bytes) -> None:
         self._paid()
@@ -731,9 +733,9 @@ def _short(text: str) -> bytes:
     return _utf8(text)[:TEXT].decode(errors="ignore").encode()
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes | memoryview) -> str:
     try:
-        return body.decode()
+        return str(body, "utf-8")
     except UnicodeDecodeError:
         raise WireError("text that is not UTF-8") from None
 
@@ -749,7 +751,7 @@ def _listed(texts: tuple[str, ...]) -> bytes:
     return body
 
 
-def _strings(body: bytes, count: int | None = None) -> list[str]:
+def _strings(body: bytes | memoryview, count: int | None = None) -> list[str]:
     try:
         texts: Any = json.loads(_text(body))
     except (ValueError, RecursionError):

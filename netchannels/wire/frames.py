@@ -106,7 +106,7 @@ OF_LINK = frozenset({Kind.PING, Kind.PONG, Kind.BUSY, Kind.GOODBYE})  # the othe
 
 
 class Frame(NamedTuple):
-    """One frame as it was read.
+    """One frame as it was read; the body of a DATA frame is a view, as all chunks are joined later.
 
     >>> [read] = Parser().feed(frame(Kind.WANT, port=3, id=7))
     >>> read
@@ -117,7 +117,7 @@ class Frame(NamedTuple):
     flags: int
     port: int
     id: int
-    body: bytes
+    body: bytes | memoryview
 
 
 def frame(kind: int, port: int = 0, id: int = 0, body: bytes = b"", flags: int = 0) -> bytes:
@@ -145,16 +145,21 @@ class Parser:
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[Frame]:
         """The frames that are complete now; raises WireError at the first that is none."""
-        pending = self._pending
-        if pending:
-            pending += data
-            if len(pending) < self._needed:
-                return
-        if pending or not isinstance(data, bytes):
-            data = bytes(pending or data)
-            pending.clear()
-        unpack, make, size = HEADER.unpack_from, Frame._make, HEADER.size
-        at, end, self._needed = 0, len(data), size
+        data = bytes(data)  # who feeds it may use its buffer again
+        at, end = 0, len(data)
+        while self._pending and at < end:
+            start, at = at, min(at + self._needed - len(self._pending), end)
+            self._pending += memoryview(data)[start:at]
+            if len(self._pending) == self._needed:
+                begun, self._pending = self._pending, bytearray()
+                yield from self._cut(begun, 0)
+        if at < end:
+            yield from self._cut(data, at)
+
+    def _cut(self, data: bytes | bytearray, at: int) -> Iterator[Frame]:
+        """The frames in `data` from `at` on; the beginning of the next one is kept."""
+        unpack, make, size, long = HEADER.unpack_from, Frame._make, HEADER.size, Kind.DATA
+        end, self._needed = len(data), size
         while end - at >= size:
             length, kind, flags, port, id = unpack(data, at)
             meaning = FRAMES.get(kind)
@@ -165,8 +170,9 @@ class Parser:
                 self._needed = size + length
                 break
             at = start + length
-            yield make((kind, flags, port, id, data[start:at]))
-        pending += data[at:]
+            body = memoryview(data)[start:at] if kind == long else bytes(data[start:at])
+            yield make((kind, flags, port, id, body))
+        self._pending += memoryview(data)[at:]
 
 
 def _objection(length: int, kind: int, flags: int) -> str:

@@ -113,7 +113,7 @@ class Arriving:
         self.attempt: int = attempt
         self.last: bool = last
         self.left: int = left
-        self.parts: list[bytes] = []
+        self.parts: list[bytes | memoryview] = []
 
 
 class Port:

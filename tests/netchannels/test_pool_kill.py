@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -335,13 +336,13 @@ def test_what_a_worker_has_started_ends_with_it(tmp_path: Path) -> None:
 
 def test_the_secret_is_in_no_command_line_and_no_environment(monkeypatch: Any) -> None:
     known: list[str] = []
-    made = pool.__globals__["secrets"].token_urlsafe
+    made = secrets.token_urlsafe
 
     def token(size: int) -> str:
         known.append(made(size))
         return known[-1]
 
-    monkeypatch.setattr(pool.__globals__["secrets"], "token_urlsafe", token)
+    monkeypatch.setattr(secrets, "token_urlsafe", token)
 
     async def main() -> None:
         async with pool(jobs.square, workers=Cores(1)) as running:

@@ -3,6 +3,7 @@
 import copy
 import errno
 import hashlib
+import hmac
 import io
 import json
 import logging
@@ -21,7 +22,7 @@ import trio
 
 from netchannels import _secret
 from netchannels._errors import SecretError
-from netchannels._secret import Secret, as_roles, as_secret, keygen, secret
+from netchannels._secret import Secret, as_roles, as_secret, draw, keygen, secret
 
 TEXT = "correct horse battery staple"
 posix = pytest.mark.skipif(os.name != "posix", reason="no modes of files there")
@@ -300,6 +301,17 @@ def test_a_secret_has_no_dictionary_to_look_into() -> None:
 def test_the_key_is_what_scrypt_makes_of_it() -> None:
     expected = hashlib.scrypt(TEXT.encode(), salt=b"netchannels/1", n=16384, r=8, p=1, dklen=32)
     assert trio.run(Secret(TEXT).key) == expected
+
+
+def test_a_drawn_secret_has_its_key_at_once_and_without_scrypt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(hashlib, "scrypt")
+    monkeypatch.delattr(trio.to_thread, "run_sync")
+    one = draw()
+    expected = hmac.new(b"netchannels/1", one.encode(), "sha256").digest()
+    assert trio.run(Secret.drawn(one).key) == expected
+    assert draw() != one
 
 
 def test_the_key_is_computed_once_however_many_ask_and_in_a_thread(

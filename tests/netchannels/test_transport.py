@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -15,7 +16,7 @@ import trio.testing
 
 from netchannels._address import Address
 from netchannels._errors import NetworkError
-from netchannels._transport import Listening, carry, dial
+from netchannels._transport import ROOM, Listening, carry, dial
 
 pytestmark = pytest.mark.trio
 unix = pytest.mark.skipif(sys.platform == "win32", reason="there are no Unix sockets")
@@ -69,6 +70,28 @@ async def test_a_unix_socket_is_there_while_it_is_served(private: Path) -> None:
     path = private / "socket"
     assert await echoes(Address.parse(f"unix:{path}")) == f"unix:{path}"
     assert not path.exists()
+
+
+@unix
+async def test_a_unix_socket_has_room_for_a_chunk_on_both_sides(private: Path) -> None:
+    address = Address.parse(f"unix:{private}/socket")
+    listening = await Listening.start(address)
+    rooms: list[int] = []
+
+    async def look(stream: Any, _: str) -> None:
+        async with stream:
+            rooms.append(stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listening.serve, look, trio.lowlevel.checkpoint)
+        stream: Any = await dial(address)
+        async with stream:
+            rooms.append(stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+            assert await stream.receive_some() == b""
+        nursery.cancel_scope.cancel()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+        assert rooms == [other.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)] * 2
 
 
 @unix

@@ -17,6 +17,7 @@ import trio.testing
 import csp
 import netchannels
 from netchannels import CannotStart, Cores
+from netchannels._secret import Secret
 from netchannels.placement import cores
 from netchannels.placement._site import Orders, Site
 
@@ -112,7 +113,7 @@ def test_a_program_that_cannot_import_its_function_says_so_by_its_code() -> None
 
 def test_a_cancelled_program_is_ended_and_nothing_of_it_is_left() -> None:
     async def main() -> int:
-        async with netchannels.serve(secret=ORDERS.secret) as node:
+        async with netchannels.serve(secret=Secret.drawn(ORDERS.secret)) as node:
             async with trio.open_nursery() as nursery:
                 program = await nursery.start(
                     cores._Here("", 1).run, 0, ORDERS, node.address, lambda *_: None

@@ -116,6 +116,14 @@ def test_a_parser_keeps_the_beginning_of_one_frame_and_no_more() -> None:
     assert len(parser._pending) == HEADER.size + 99
 
 
+def test_chunks_are_views_of_what_came_whether_it_came_in_one_piece_or_in_two() -> None:
+    parser, data = Parser(), frame(Kind.DATA, port=1, id=1, body=b"x" * CHUNK)
+    [read] = parser.feed(data)
+    assert isinstance(read.body, memoryview)
+    assert read.body.obj is data
+    assert [*parser.feed(data[:100]), *parser.feed(data[100:] + data)] == [read, read]
+
+
 # --- refused as soon as the header is there ------------------------------------------------------
 
 
