@@ -146,10 +146,12 @@ class _Owners:
 
 def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     """The processes that wait only for each other, and what for."""
-    owners = _Owners(kernel)
-    entries: list[tuple[Holder, _Wait]] = []
     waiting = kernel.waiting()
     free = {each.holder for each in waiting if each.party is None and each.children is None}
+    if free.issuperset(kernel.holders):  # nobody waits for an offer: no need to ask who holds what
+        return {}
+    owners = _Owners(kernel)
+    entries: list[tuple[Holder, _Wait]] = []
     holder_of = {each.task: each.holder for each in waiting}
 
     def look_at(those: list[Waiting]) -> None:
