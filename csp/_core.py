@@ -185,8 +185,9 @@ class Core(Rendezvous):
 
     def _end_failed(self, woken: Woken) -> None:
         failed = self.failed
-        over = self.state(RECEIVE) is not None or self.gone[RECEIVE]
-        if failed is not None and over and not self.held and not failed.gone[SEND]:
+        if failed is None or self.held or failed.gone[SEND]:
+            return
+        if self.gone[RECEIVE] or self.state(RECEIVE) is not None:
             failed.retire(SEND, woken)
 
     def error(self, side: int, outcome: Any, end: object) -> ChannelEnded:

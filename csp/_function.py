@@ -12,7 +12,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 import trio
 
-from . import _wiring
 from ._barrier import Barrier
 from ._broadcast import Broadcast
 from ._cargo import find, map_ends, mapped
@@ -23,6 +22,7 @@ from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
 from ._process import DROPPED, NEW, RUN, Process
+from ._wiring import Wiring
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -128,9 +128,11 @@ class Called(Process[R_co]):
 
         for part in self._inner:
             part._pass_on(holder)
-        args, kwargs = self._args, self._kwargs
+        args: Any = self._args
+        kwargs: Any = self._kwargs
         if self._claims:
-            args, kwargs = mapped(args, take), kwargs and mapped(kwargs, take)
+            args = [mapped(arg, take) for arg in args]
+            kwargs = kwargs and mapped(kwargs, take)
         self._claims = self._inner = ()
         self._args = self._kwargs = None
         return args, kwargs
@@ -267,6 +269,7 @@ class ProcessFunction:
         self.passes_poison = passes_poison
         self.signature = inspect.signature(function)
         self.plain = _plain_parameters(self.signature)
+        self.wiring = Wiring(function, self.signature)
         returns = self.signature.return_annotation
         self.quiet = returns in (inspect.Signature.empty, None, "None", type(None))
         functools.update_wrapper(self, function)
@@ -275,14 +278,14 @@ class ProcessFunction:
         place = place_of_caller()
         if not kwargs and len(args) == len(self.plain):
             given = dict(zip(self.plain, args, strict=True))
-            _wiring.check_call(self.function, inspect.BoundArguments(self.signature, given), place)
-            return Called(self, args, kwargs, place)
-        try:
-            arguments = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}() at {place}: {error}") from None
-        _wiring.check_call(self.function, arguments, place)
-        return Called(self, arguments.args, arguments.kwargs, place)
+        else:
+            try:
+                arguments = self.signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{self.name}() at {place}: {error}") from None
+            given, args, kwargs = arguments.arguments, arguments.args, arguments.kwargs
+        self.wiring.check(given, place)
+        return Called(self, args, kwargs, place)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

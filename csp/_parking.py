@@ -676,7 +676,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     task, outer = driver.task, driver.outer
     send = driver.send
     argument: Any = None
-    thrown: list[BaseException] = []  # a local would keep what the frames of the error hold
+    thrown: list[BaseException] | None = None  # by itself it would keep what its frames hold
     fresh = True  # started in this pass
     try:
         while True:
@@ -719,8 +719,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 try:
                     told = outcome.unwrap()
                 except BaseException as caught:
-                    thrown.append(caught)
-                    outcome = None
+                    thrown, outcome = [caught], None
                     break
                 if told is not None:
                     kind, what = told
@@ -737,7 +736,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 try:
                     argument = yield message
                 except BaseException as caught:  # trio refuses the message of a foreign library
-                    thrown.append(caught)
+                    thrown = [caught]
                 if driver.pending:
                     driver.pending, argument = False, None
                     kernel.pending -= 1
