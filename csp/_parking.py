@@ -143,7 +143,6 @@ class TrioKernel(Kernel):
 
     __slots__ = (
         "budget",
-        "contexts",
         "lend",
         "lent_steps",
         "parked",
@@ -160,7 +159,6 @@ class TrioKernel(Kernel):
         self.watched: bool = False  # an instrument watches the steps of trio tasks
         self.lent_steps: int = 0
         self.pending: int = 0  # drivers that trio resumes in this pass or the next, to go on
-        self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
         self.spawned: set[trio.lowlevel.Task] = set()  # beside processes, in their name
         self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
         self.run_context: dict[str, Any] = _RUN_CONTEXT.__dict__ if CAN_LEND else {}
@@ -308,9 +306,8 @@ class TrioKernel(Kernel):
         self.holders.add(holder)
         if self.current is not None:
             return self._run_inside(self.current, holder, coro)
-        if not self._may_drive(task):
+        if not self._may_drive(task, holder.parent):
             return self._run_alone(holder, coro)
-        self.contexts.add(id(task.context))
         return drive(self, Driver(holder, coro, _is_lendable(task)))
 
     async def _run_inside(self, outer: Holder, holder: Holder, coro: Any) -> Any:
@@ -330,9 +327,10 @@ class TrioKernel(Kernel):
         finally:
             self.holders.discard(holder)
 
-    def _may_drive(self, task: trio.lowlevel.Task) -> bool:
-        self.look_for_watchers(task)
-        return self.lend and not self.watched and id(task.context) not in self.contexts
+    def _may_drive(self, task: trio.lowlevel.Task, parent: Holder | None) -> bool:
+        """Not in a context that another one has entered: there `parent` is who did so last."""
+        shared = parent is not None and parent.task.context is task.context
+        return self.lend and not self.watched and not shared
 
     def look_for_watchers(self, task: trio.lowlevel.Task) -> None:
         """Notice whether an instrument would miss the steps that are lent."""
@@ -479,20 +477,20 @@ class TrioKernel(Kernel):
             holder: Holder | None = context.get(HOLDER)
             if holder is None or holder not in self.holders:
                 continue
-            driver = holder.driver
-            if driver is not None and driver.task is task and task.coro is driver.outer:
-                party = driver if driver.lent else None
-                place = partial(_line_in, holder, driver.coro)
+            driver, coro = holder.driver, task.coro
+            if driver is not None and driver.task is task and coro is driver.outer:
+                party, coro = driver if driver.lent else None, driver.coro
             else:
                 party = self.parked.get(task)
-                own = task is holder.task
-                place = (
-                    partial(_line_in, holder, task.coro) if own else partial(_line_of, task.coro)
-                )
             children = None
             if nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False):
                 children = tuple(nurseries[-1].child_tasks)
-            timed = _within_deadline(task, holder)
+            timed = False
+            place: Callable[[], str] = str
+            if party is not None or children is not None:  # else nobody asks
+                timed = _within_deadline(task, holder)
+                own = task is holder.task
+                place = partial(_line_in, holder, coro) if own else partial(_line_of, coro)
             found.append(Waiting(task, holder, party, children, timed, place))
         return found
 
@@ -503,6 +501,7 @@ class _Pass(trio.abc.Instrument):
     def __init__(self, kernel: TrioKernel) -> None:
         self._kernel = kernel
         self._runner: Any = current_task()._runner
+        kernel.look_for_watchers(current_task())
         kernel.deadline = kernel.clock() + SECONDS
 
     def after_io_wait(self, timeout: float) -> None:
@@ -743,5 +742,4 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
             if kernel.hook is not None:
                 kernel.tell_resumed(driver.holder)
     finally:
-        kernel.contexts.discard(id(task.context))
         kernel.holders.discard(driver.holder)
