@@ -97,8 +97,12 @@ def map_ends(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
 
 def find(value: Any, of: Any = End) -> list[Any]:
     """The ends in a value, in no order; values may be deep, and hold themselves."""
+    return find_among([value], of)
+
+
+def find_among(pending: list[Any], of: Any = End) -> list[Any]:
+    """The ends in the values of a list, which is used up."""
     found: list[Any] = []
-    pending: list[Any] = [value]
     seen: set[int] = set()
     while pending:
         at = pending.pop()

@@ -14,7 +14,7 @@ import trio
 
 from ._barrier import Barrier
 from ._broadcast import Broadcast
-from ._cargo import find, map_ends, mapped
+from ._cargo import find_among, map_ends, mapped
 from ._channel import Channel, say_which_end
 from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained, leaves_of
@@ -42,7 +42,9 @@ class Called(Process[R_co]):
 
     def __init__(self, of: ProcessFunction, args: Any, kwargs: Any, place: str) -> None:
         super().__init__(of.name, place)
-        self._of, self._args, self._kwargs = of, args, kwargs
+        self._of = of
+        self._args: Any = args
+        self._kwargs: Any = kwargs
         self._inner: tuple[Process[Any], ...] = ()  # the processes among the arguments
         self.holder: Holder | None = None
         self._around: Holder | None = None  # whose context it runs in
@@ -78,8 +80,8 @@ class Called(Process[R_co]):
 
     def _claim(self) -> None:
         found: dict[End, None] = {}
-        given_all = (self._args, self._kwargs) if self._kwargs else self._args
-        for given in find(given_all, GIVEN):
+        given_all: list[Any] = [*self._args, *self._kwargs.values()]
+        for given in find_among(given_all, GIVEN):
             if isinstance(given, End):
                 self._check(given, found)
                 found[given] = None
@@ -128,8 +130,7 @@ class Called(Process[R_co]):
 
         for part in self._inner:
             part._pass_on(holder)
-        args: Any = self._args
-        kwargs: Any = self._kwargs
+        args, kwargs = self._args, self._kwargs
         if self._claims:
             args = [mapped(arg, take) for arg in args]
             kwargs = kwargs and mapped(kwargs, take)

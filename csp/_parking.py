@@ -426,9 +426,8 @@ class TrioKernel(Kernel):
 
     def tell_away(self, driver: Driver) -> None:
         """A process waits in trio; told before anybody else is stepped."""
-        nurseries = driver.task.child_nurseries
-        joins = nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
-        self._tell_turn("parked", driver.holder, "children" if joins else "trio")
+        what = "children" if _is_joining(driver.task) else "trio"
+        self._tell_turn("parked", driver.holder, what)
 
     def tell_resumed(self, holder: Holder) -> None:
         """A process is about to be stepped; nothing is told if that is its first step.
@@ -464,35 +463,47 @@ class TrioKernel(Kernel):
         return _line_of(holder.body) or holder.place
 
     def waiting(self) -> list[Waiting]:
-        """All trio tasks that act for processes, and what each of them waits for."""
+        """All trio tasks that act for processes, and what each of them waits for.
+
+        None if no process waits for an offer or a join: whatever else they wait for, all may go on.
+        """
         found: list[Waiting] = []
+        if not any(self._waits(holder.task, holder) for holder in self.holders):
+            return found
         root = trio.lowlevel.current_root_task()
         pending = [root] if root is not None else []
         while pending:
             task = pending.pop()
-            nurseries = task.child_nurseries
-            for nursery in nurseries:
+            for nursery in task.child_nurseries:
                 pending.extend(nursery.child_tasks)
             context: Any = task.context
             holder: Holder | None = context.get(HOLDER)
             if holder is None or holder not in self.holders:
                 continue
-            driver, coro = holder.driver, task.coro
-            if driver is not None and driver.task is task and coro is driver.outer:
-                party, coro = driver if driver.lent else None, driver.coro
+            party = self._offer_of(task, holder)
+            children = tuple(task.child_nurseries[-1].child_tasks) if _is_joining(task) else None
+            timed = _within_deadline(task, holder)
+            if self._is_driven(task, holder):
+                place = partial(_line_in, holder, holder.driver.coro)
+            elif task is holder.task:
+                place = partial(_line_in, holder, task.coro)
             else:
-                party = self.parked.get(task)
-            children = None
-            if nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False):
-                children = tuple(nurseries[-1].child_tasks)
-            timed = False
-            place: Callable[[], str] = str
-            if party is not None or children is not None:  # else nobody asks
-                timed = _within_deadline(task, holder)
-                own = task is holder.task
-                place = partial(_line_in, holder, coro) if own else partial(_line_of, coro)
+                place = partial(_line_of, task.coro)
             found.append(Waiting(task, holder, party, children, timed, place))
         return found
+
+    def _is_driven(self, task: Any, holder: Holder) -> bool:
+        driver = holder.driver
+        return driver is not None and driver.task is task and task.coro is driver.outer
+
+    def _offer_of(self, task: Any, holder: Holder) -> Party | None:
+        """What a trio task offers for `holder`, if that is what it waits for."""
+        if self._is_driven(task, holder):
+            return holder.driver if holder.driver.lent else None
+        return self.parked.get(task)
+
+    def _waits(self, task: Any, holder: Holder) -> bool:
+        return self._offer_of(task, holder) is not None or _is_joining(task)
 
 
 class _Pass(trio.abc.Instrument):
@@ -519,6 +530,12 @@ class _Pass(trio.abc.Instrument):
         judge = self._kernel.judge
         if judge is not None:
             judge(timeout > 0 or not self._runner.runq, timeout)
+
+
+def _is_joining(task: trio.lowlevel.Task) -> bool:
+    """True if it waits at the end of a nursery."""
+    nurseries = task.child_nurseries
+    return bool(nurseries) and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
 
 
 def _is_lendable(task: trio.lowlevel.Task) -> bool:
