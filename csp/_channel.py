@@ -592,14 +592,16 @@ class Channel(Generic[T]):
 
         Raises EndClosed if the sending direction has ended: it never reopens.
         """
-        return cast("Sender[T]", self._end(Sender, SEND))
+        made: Sender[T] = self._end(Sender, SEND)
+        return made
 
     def receiver(self) -> Receiver[T]:
         """Make a receiving end, owned by the caller.
 
         Raises EndClosed if the receiving direction has ended: it never reopens.
         """
-        return cast("Receiver[T]", self._end(Receiver, RECEIVE))
+        made: Receiver[T] = self._end(Receiver, RECEIVE)
+        return made
 
     def _end(self, kind: Any, side: int) -> Any:
         if self._core.gone[side]:

@@ -176,7 +176,8 @@ class Core(Rendezvous):
 
     def _end_if_drained(self, woken: Woken) -> None:
         super()._end_if_drained(woken)
-        self._end_failed(woken)
+        if self.failed is not None:
+            self._end_failed(woken)
 
     def kill(self, reason: str, who: str, woken: Woken) -> None:
         """Poison the channel."""
