@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Q = TypeVar("Q")
 A = TypeVar("A")
 
+SERVER_CANCELLED = "no reply: the server was cancelled"
+
 
 class Call(Generic[Q, A]):
     """The element type of a channel of requests with replies: `Channel(Call[int, str])`.
@@ -51,6 +53,7 @@ class Ticket:
 
     __slots__ = (
         "answered", "cancel", "cancelled", "core", "error", "latch", "number", "reply", "request", "server",
+        "tried",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +71,7 @@ class Ticket:
         )
         self.cancelled: bool = False
         self.cancel: Callable[[], object] | None = None  # ends the server's block
+        self.tried: bool | None = None  # its server was cancelled (True) or interrupted (False)
 
     def _map_ends(self, change: Callable[[Any], Any]) -> Ticket:
         """The ends in the request travel with the ticket, which is one and the same all the time."""
@@ -216,7 +220,8 @@ class Accepted(Generic[Q, A]):
             return not is_channel_end(error)
         absorbed = bool(self._scope.__exit__(kind, error, tb))
         if not self._replied:
-            ticket.answer(error=_unanswered(error))
+            why, ticket.tried = _unanswered(error)
+            ticket.answer(error=CallFailed(why))
         return absorbed
 
     def __del__(self) -> None:
@@ -228,17 +233,16 @@ class Accepted(Generic[Q, A]):
                 return
 
 
-class Interrupted(CallFailed):
-    """Ctrl-C has struck the server: a call from elsewhere goes to another one, untried."""
+def _unanswered(error: BaseException | None) -> tuple[str, bool | None]:
+    """What a caller is told of a block without a reply, and how its server has left the call.
 
-
-def _unanswered(error: BaseException | None) -> CallFailed:
-    """What a caller is told of a block without a reply."""
+    From elsewhere it goes to another server: untried after Ctrl-C, else as an attempt.
+    """
     if error is None:
-        return CallFailed("no reply")
+        return "no reply", None
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves_of(error)):
-        return Interrupted("no reply: the server was interrupted")
-    return CallFailed("no reply: the server was cancelled")
+        return "no reply: the server was interrupted", False
+    return SERVER_CANCELLED, True
 
 
 def _failure(error: Exception) -> CallFailed:

@@ -501,9 +501,9 @@ class Channel(Generic[T]):
 
     `buffer` is an int (0, the default, is rendezvous; `math.inf` is allowed), `Fifo(n)`,
     `Sliding(n)` or `Dropping(n)`.  `check="deep"` looks inside containers at every send.
-    `max_attempts` is how often a leased value is tried (3; a call: 1).  Without a name it is
-    called after the place where it was made.  Raises TypeError or ValueError for what is none of
-    these.
+    `max_attempts` is how often a leased value is tried (3), and a call (1) whose server in another
+    program is lost or cancelled.  Without a name it is called after the place where it was made.
+    Raises TypeError or ValueError for what is none of these.
 
     >>> jobs = Channel(int, name="jobs")
     >>> jobs

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from . import _lease
-from ._call import Interrupted, Ticket
+from ._call import SERVER_CANCELLED, Ticket
 from ._core import Core
 from ._end import TRAVELLING, End
 from ._errors import CallFailed, DeliveryUnknown, LinkLost
@@ -251,10 +251,13 @@ class Taker(_Elsewhere):
         else:
             _lease.fail(self.core, item, error)
 
-    def give_back(self, item: Item) -> None:
-        """It comes back untried."""
-        item.attempts -= 1
-        _lease.settle(self.core, item, give_back=True)
+    def give_back(self, item: Item, *, tried: bool = False) -> None:
+        """It comes back: untried, or a call as an attempt more, since its server was cancelled."""
+        if tried and self.core.answers is not None:
+            self._call_again(item, CallFailed(SERVER_CANCELLED))
+        else:
+            item.attempts -= 1
+            _lease.settle(self.core, item, give_back=True)
 
     def lose(self, item: Item) -> None:
         """The link on which it was delivered is lost."""
@@ -291,16 +294,21 @@ class Taker(_Elsewhere):
     def _lose_call(self, item: Item) -> None:
         if item.tentative:  # it may have begun: an attempt like any other
             self._wake(self._keep, item, extended=False, answers=True)
+        self._call_again(
+            item,
+            DeliveryUnknown(
+                f"the link was lost before the reply to a call on `{self.core.name}` came: "
+                f"nobody knows whether it was served (attempt {item.attempts})"
+            ),
+        )
+
+    def _call_again(self, item: Item, error: Exception) -> None:
+        """An attempt has come to nothing: the caller hears of the last one."""
         ticket: Ticket = item.value
         ticket.cancel = None
         core = self.core
         if ticket.cancelled or core.lost or item.attempts >= core.max_attempts:
-            ticket.answer(
-                error=DeliveryUnknown(
-                    f"the link was lost before the reply to a call on `{core.name}` came: "
-                    f"nobody knows whether it was served (attempt {item.attempts})"
-                )
-            )
+            ticket.answer(error=error)
             _lease.settle(core, item, give_back=False)
         else:
             _lease.settle(core, item, give_back=True)
@@ -342,8 +350,9 @@ class Giver(_Elsewhere):
     """Brings values for a sender elsewhere.
 
     `told(given, answer, detail)` gets the answers: ACCEPT, HOLD (detail: True if the sender waits
-    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN;
-    UNKNOWN (detail: the error) when it had gone on to somebody elsewhere who is lost.
+    for the end of the work), RELEASE, DONE (detail: the reply), FAIL (detail: the error), RETURN
+    (detail: True if that was an attempt); UNKNOWN (detail: the error) when it had gone on to
+    somebody elsewhere who is lost.
     `wanted(False)` is called when a receiver begins to wait, `wanted(True)` when one has looked for
     a value in vain and does not wait.  `home`: what leads to the home of the channel, if that is
     there; a value that is leased stays that one's, which hears how the work went.  `tell_home()`
@@ -452,18 +461,18 @@ class Giver(_Elsewhere):
                 self._tell_of(me, ACCEPT, None)
         elif outcome == RETURNED and me.kept is not None:
             errors = me.kept.errors
-            self._tell_of(me, FAIL if errors else RETURN, errors[-1] if errors else None)
+            self._tell_of(me, FAIL if errors else RETURN, errors[-1] if errors else False)
         elif isinstance(outcome, DeliveryUnknown):
             self._tell_of(me, UNKNOWN, outcome)
         else:  # withdrawn, or the channel has ended
-            self._tell_of(me, RELEASE if me.kept is None else RETURN, None)
+            self._tell_of(me, RELEASE if me.kept is None else RETURN, False)
 
     def _answered(self, me: Given) -> None:
         ticket = cast(Ticket, me.call)
         if me.outcome is not COMMITTED:  # dropped by the channel before anybody took it
             return
-        if isinstance(ticket.error, Interrupted):
-            self._tell_of(me, RETURN, None)
+        if ticket.tried is False or (ticket.tried and self.core.home is not None):
+            self._tell_of(me, RETURN, ticket.tried)
         elif ticket.error is not None:
             self._tell_of(me, FAIL, ticket.error)
         else:

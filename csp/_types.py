@@ -18,6 +18,7 @@ import trio
 
 Check = Callable[[Any], bool]
 
+_ALIKE = (list, set, frozenset, dict)  # their arguments mean what those of their ABCs mean
 _WIDER = {float: (int, float), complex: (int, float, complex)}  # the numeric tower of PEP 484
 
 
@@ -146,14 +147,18 @@ def _anything(value: object) -> bool:
 Bounds = dict[Any, tuple[list[Any], list[Any]]]  # of a type variable: what fits in it, what it fits
 
 
-def assignable(source: Any, target: Any, bounds: Bounds) -> bool:
+def assignable(source: Any, target: Any, bounds: Bounds | None = None) -> bool:
     """True if a value of type `source` may stand where `target` is wanted.
 
     What is learned of type variables is kept in `bounds`, and must agree through all calls with
-    the same dict.  Never raises; in doubt the answer is yes.
+    the same dict.  Containers fit as if nobody wrote to them.  Never raises; in doubt the answer
+    is yes.
+
+    >>> assignable(bool, int), assignable(list[int], list[str]), assignable(int, int | None)
+    (True, False, True)
     """
     try:
-        return _assignable(_plain(source), _plain(target), bounds)
+        return _assignable(_plain(source), _plain(target), {} if bounds is None else bounds)
     except (TypeError, AttributeError):  # cannot be decided
         return True
 
@@ -185,10 +190,12 @@ def _assignable(source: Any, target: Any, bounds: Bounds) -> bool:
         return True
     if not issubclass(outer_source, _WIDER.get(outer_target, outer_target)):
         return False
-    if outer_source is not outer_target:
+    if outer_source is not outer_target and not (
+        outer_source in _ALIKE and outer_target.__module__ == "collections.abc"
+    ):
         return True
     pairs = zip(get_args(source), get_args(target), strict=False)
-    return all(_argument_fits(outer_target, a, b, bounds) for a, b in pairs)
+    return all(_argument_fits(outer_source, a, b, bounds) for a, b in pairs)
 
 
 def _argument_fits(generic: type, source: Any, target: Any, bounds: Bounds) -> bool:

@@ -2,7 +2,7 @@
 
 Reading order, which is the order of imports:
 
-    _errors  wire (frames events port liveness outbox connection)
+    _errors  _numbers  wire (frames events port liveness outbox connection)
     _address  _transport                                         streams
     _secret  _certificate  _hello  _handshake  _rate  _entrance  who gets in
     _nesting  _shape  _fingerprint  _codec  _passage             what gets in

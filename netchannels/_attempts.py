@@ -15,6 +15,7 @@ import csp
 
 from ._batches import OVERRAN, Failure
 from ._errors import in_words
+from ._numbers import as_number
 from ._requests import Request
 
 Backoff = float | Callable[[int], float]
@@ -25,7 +26,7 @@ class Attempts:
 
     What a function raises is tried again only with `retry_errors`: it would most likely raise it again.
 
-    Raises ValueError for fewer than 1 attempt, and a pause below 0.
+    Raises ValueError for fewer than 1 attempt, and a pause below 0; TypeError for a pause that is no number.
 
     >>> Attempts(3, lambda attempt: attempt * 2.0).pause(2)
     4.0
@@ -34,8 +35,8 @@ class Attempts:
     def __init__(self, most: int = 3, backoff: Backoff = 0.0, retry_errors: bool = False) -> None:
         if not isinstance(cast(object, most), int) or most < 1:
             raise ValueError(f"max_attempts is 1 or more, not {most!r}")
-        if not callable(backoff) and not backoff >= 0:
-            raise ValueError(f"backoff is 0 or more seconds, or a function, not {backoff!r}")
+        if not callable(backoff):
+            backoff = as_number(backoff, "backoff is 0 or more seconds, or a function", least=0)
         self.most: int = most
         self.backoff: Backoff = backoff
         self.retry_errors: bool = retry_errors

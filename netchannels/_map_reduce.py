@@ -18,18 +18,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 import csp
+from csp.lowlevel import assignable
 
 from ._batches import encoded
 from ._codec import Codec, DecodeFailed, codec
 from ._errors import TypeRefused
 from ._pool import pool
+from ._shape import described
 from .placement._program import Placement
-from .placement._target import Target
+from .placement._target import Target, is_async
 
 Q = TypeVar("Q")
 K = TypeVar("K")
 V = TypeVar("V")
 A = TypeVar("A")
+
+PLACES = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,15 @@ async def map_reduce(
     arguments are those of `pool` and `Pool.map`.
 
     All three are functions at the top of a file, with annotations; the mapper returns or yields
-    pairs: `-> list[tuple[str, int]]`, `-> Iterator[tuple[str, int]]`.
+    pairs: `-> list[tuple[str, int]]`, `-> Iterator[tuple[str, int]]`.  By these the pairs travel, so
+    they are held against what the reducer and the combiner take, and against what the combiner
+    returns, before anything runs.  Wider types fit (`numbers: Iterable[float]`), and so does a
+    parameter without an annotation.
 
     Raises csp.RequestFailed if one of them fails, csp.ChannelTypeError for an input of another type
-    than the mapper takes, TypeError for functions that cannot be placed,
-    TypeRefused (a TypeError) for types that are missing or cannot travel, ValueError for fewer than
-    1 partition, PoolFailed if no program is left.
+    than the mapper takes, TypeError for functions that cannot be placed and inputs that are none,
+    TypeRefused (a TypeError) for types that are missing, cannot travel or do not fit, ValueError for
+    fewer than 1 partition, PoolFailed if no program is left.
 
         def words(file: str) -> Iterator[tuple[str, int]]:
             for word in Path(file).read_text().split():
@@ -113,9 +120,11 @@ async def map_reduce(
     count = workers.size if partitions is None else partitions
     if not isinstance(cast(object, count), int) or count < 1:
         raise ValueError(f"partitions is 1 or more, not {partitions!r}")
-    functions = _functions(mapper, reducer, combiner)
+    if not isinstance(cast(object, inputs), (Iterable, AsyncIterable)):
+        raise TypeError(f"inputs is an iterable or async iterable, not {inputs!r}")
     combining = Target.of(combiner) if combiner is not None else None
     job = Job(Target.of(mapper), Target.of(reducer), combining, count)
+    functions = _functions(mapper, reducer, combiner)
     shuffled: list[list[bytes]] = [[] for _ in range(count)]
     found: dict[K, A] = {}
     async with pool(
@@ -132,9 +141,9 @@ async def map_reduce(
         reducing = [Task(job, part, reduces=True) for part in shuffled if part]
         async for results in running.map(reducing, progress=progress):
             try:
-                found.update(functions.results.decode(results[0]))
-            except DecodeFailed as error:
-                raise csp.RequestFailed(f"`{reducer.__name__}`: {error}") from None
+                found.update(_decoded(functions.results, results[0], reducer))
+            except TypeError as error:
+                raise csp.RequestFailed(str(error)) from None
     return found
 
 
@@ -156,7 +165,8 @@ def run_task(task: Task) -> list[bytes]:
     """The encoded partitions of what a mapper returns (b"" for an empty one), or a reducer's results."""
     functions = _loaded(task.job)
     if task.reduces:
-        read = (pair for data in task.data for pair in functions.pairs.decode(data))
+        maker = functions.combiner or functions.mapper
+        read = (pair for data in task.data for pair in _decoded(functions.pairs, data, maker))
         results = [(key, functions.reducer(key, values)) for key, values in _grouped(read)]
         return [functions.results.encode(results)]
     parts: list[list[tuple[Any, Any]]] = [[] for _ in range(task.job.partitions)]
@@ -168,6 +178,15 @@ def run_task(task: Task) -> list[bytes]:
     for pair in pairs:
         parts[zlib.crc32(encode(pair[0])) % len(parts)].append(pair)
     return [functions.pairs.encode(part) if part else b"" for part in parts]
+
+
+def _decoded(codec: Codec, data: bytes, maker: Callable[..., Any]) -> Any:
+    """What `maker` has returned; TypeError if it is not what it says."""
+    try:
+        return codec.decode(data)
+    except DecodeFailed as error:
+        told = f"`{maker.__name__}` has returned no `{codec.described}`: {error.__cause__}"
+        raise TypeError(told) from None
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, list[Any]]]:
@@ -184,7 +203,13 @@ def _loaded(job: Job) -> _Functions:
 
 
 def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
-    """Raises TypeRefused if the types are not said, or cannot travel."""
+    """Raises TypeRefused if the types are not said, cannot travel, or do not fit."""
+    for function in (mapper, reducer, combiner):
+        if function is not None and is_async(function):
+            raise TypeRefused(
+                f"`{function.__name__}` is an `async def`, and map_reduce calls plain functions: write "
+                f"`def`, or `async with pool(...)` and its `map`"
+            )
     hints = _hints(mapper)
     returned = hints.pop("return", None)
     pair = (typing.get_args(returned) or (None,))[0]
@@ -194,10 +219,18 @@ def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
             f"`{mapper.__name__}` does not say what pairs it returns: annotate it, as in "
             f"`def {mapper.__name__}(line: str) -> list[tuple[str, int]]`"
         )
+    if getattr(typing.get_origin(kinds[0]) or kinds[0], "__hash__", None) is None:
+        raise TypeRefused(
+            f"`{mapper.__name__}` returns keys of type `{described(kinds[0])}`, which no dict takes: "
+            f"write a tuple for a list, and `@dataclass(frozen=True)` for a dataclass"
+        )
     request = next(iter(hints.values()))
     hints = _hints(reducer)
     if "return" not in hints:
         raise TypeRefused(f"`{reducer.__name__}` does not say what it returns: annotate it")
+    _refuse_misfits(mapper.__name__, kinds, reducer)
+    if combiner is not None:
+        _refuse_misfits(mapper.__name__, kinds, combiner, combines=True)
     return _Functions(
         mapper,
         reducer,
@@ -209,9 +242,46 @@ def _functions(mapper: Any, reducer: Any, combiner: Any) -> _Functions:
     )
 
 
+def _refuse_misfits(mapper: str, kinds: Any, function: Any, *, combines: bool = False) -> None:
+    """Raise TypeRefused if `function` cannot be called with what `mapper` returns.
+
+    `combines`: what it returns takes the place of the values.
+    """
+    name, hints, bounds = function.__name__, _hints(function), dict[Any, Any]()
+    key, value = kinds
+    given = {"keys": key, "lists of values": types.GenericAlias(list, (value,))}
+    signature = inspect.signature(function)
+    try:
+        signature.bind(key, value)
+    except TypeError as error:
+        raise TypeRefused(
+            f"`{name}` cannot be called with a key and its values: {error}; write "
+            f"`def {name}(key: {described(key)}, values: list[{described(value)}])`"
+        ) from None
+    places = [each.name for each in signature.parameters.values() if each.kind in PLACES]
+    for place, (what, kind) in zip(places, given.items(), strict=False):
+        if place in hints and not assignable(kind, hints[place], bounds):
+            raise TypeRefused(
+                f"`{name}` takes `{described(hints[place])}` as its `{place}`, and the {what} of "
+                f"`{mapper}` are `{described(kind)}`: write `{place}: {described(kind)}`"
+            )
+    returned = hints.get("return", value)
+    if combines and not assignable(returned, value, bounds):
+        raise TypeRefused(
+            f"`{name}` returns `{described(returned)}`, and that takes the place of the values of "
+            f"`{mapper}`, which are `{described(value)}`: write `-> {described(value)}`"
+        )
+
+
 def _list_of_pairs(key: Any, value: Any) -> Any:
     return types.GenericAlias(list, (types.GenericAlias(tuple, (key, value)),))
 
 
 def _hints(function: Any) -> dict[str, Any]:
-    return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    try:
+        return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    except NameError as error:
+        raise TypeRefused(
+            f"the annotations of `{function.__name__}` cannot be read: {error}; import what they "
+            f"name outside of `if TYPE_CHECKING:`"
+        ) from error

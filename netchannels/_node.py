@@ -11,6 +11,7 @@ import csp
 from ._inside import Inside
 from ._link import Link
 from ._lookup import look_up
+from ._numbers import as_number
 from ._passage import Passage
 from ._shared import STATUS
 from ._status import NodeEvent, NodeStatus
@@ -132,8 +133,8 @@ class Node:
 
         Raises NameRefused (a LookupError) if nobody shares it, several do, or it may not be
         received; TypeRefused if the types differ or cannot travel; csp.LinkLost if no link is
-        left; ValueError for a name of more than 128 bytes, or a prefetch below 0; RuntimeError
-        outside of the node's block.
+        left; ValueError for a name of more than 128 bytes, a prefetch or a `wait` below 0;
+        RuntimeError outside of the node's block.
         """
         if not isinstance(cast(object, prefetch), int) or prefetch < 0:
             raise ValueError(f"prefetch is 0 or more, not {prefetch!r}")
@@ -169,7 +170,12 @@ class Node:
         inside = self._inside
         inside.check_open()
         return await look_up(
-            lambda: inside.links, name, passage, receives=receives, peer=peer, wait=wait
+            lambda: inside.links,
+            name,
+            passage,
+            receives=receives,
+            peer=peer,
+            wait=as_number(wait, "wait is 0 or more seconds", least=0),
         )
 
     async def names(self) -> dict[str, str]:
@@ -221,8 +227,7 @@ class Node:
         written when the others have their turn.  0 takes it back.  Raises ValueError for less than
         0.
         """
-        if not seconds >= 0:
-            raise ValueError(f"seconds is 0 or more, not {seconds!r}")
+        seconds = as_number(seconds, "seconds is 0 or more", least=0)
         links = list(self._inside.links)
         for link in links:
             link.connection.busy(seconds)

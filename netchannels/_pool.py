@@ -25,6 +25,7 @@ from ._attempts import Attempts, Backoff
 from ._batches import AROUND, MUCH, Answers, Failure, encoded, too_long
 from ._codec import Codec, DecodeFailed, EncodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
+from ._numbers import as_number
 from ._rate import Rate
 from ._requests import Request, Waiting
 from ._sizes import Sizes
@@ -38,6 +39,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 LARGEST = 62 * 1024 * 1024  # bytes of a request or reply
+TIMEOUT, PRIORITY = "timeout is more than 0 seconds", "priority is a number"
 
 
 class PoolFailed(RuntimeError):
@@ -173,7 +175,7 @@ class Pool(Generic[Q, A]):
         self._check_open()
         one = One()
         data = self._encoded(request)
-        asked = Request(one, request, data, self._limit(timeout), priority)
+        asked = Request(one, request, data, self._limit(timeout), as_number(priority, PRIORITY))
         kernel = current_kernel()
         await kernel.cancel_point()
         self._add(asked)
@@ -270,10 +272,8 @@ class Pool(Generic[Q, A]):
 
     def _limit(self, timeout: float | None) -> float:
         """As a batch has it: 0 for none."""
-        timeout = self._timeout if timeout is None else timeout
-        if not timeout > 0:
-            raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
-        return 0.0 if timeout == math.inf else float(timeout)
+        seconds = self._timeout if timeout is None else as_number(timeout, TIMEOUT, above=0)
+        return 0.0 if seconds == math.inf else seconds
 
     def _source(
         self, requests: Any, ordered: bool, timeout: float | None, priority: float
@@ -287,7 +287,7 @@ class Pool(Generic[Q, A]):
             self._encoded,
             ordered=ordered,
             timeout=self._limit(timeout),
-            priority=priority,
+            priority=as_number(priority, PRIORITY),
         )
 
     # --- what who asks tells ---------------------------------------------------------------
@@ -541,7 +541,8 @@ def pool(
 
     Raises TypeError for a function that the programs could not import, or with several parameters,
     and for `workers` that are no placement;
-    TypeRefused (a TypeError) for types that cannot travel; ValueError for numbers out of range.
+    TypeRefused (a TypeError) for types that cannot travel; ValueError for numbers out of range, TypeError for
+    what is no number.
 
     >>> import shutil
     >>> from netchannels import Cores
@@ -554,14 +555,12 @@ def pool(
         raise TypeError(f"workers is a placement, like Cores(4), not {workers!r}")
     if not isinstance(cast(object, restarts), int) or restarts < 1:
         raise ValueError(f"restarts is 1 or more, not {restarts!r}")
-    if not 0 < largest <= LARGEST:
+    if not isinstance(cast(object, largest), int) or not 0 < largest <= LARGEST:
         raise ValueError(f"largest is from 1 to {LARGEST:,} bytes, not {largest!r}")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout is more than 0 seconds, not {timeout!r}")
     return Pool[Any, Any](
         function,
         workers,
-        timeout=math.inf if timeout is None else timeout,
+        timeout=math.inf if timeout is None else as_number(timeout, TIMEOUT, above=0),
         attempts=Attempts(max_attempts, backoff, retry_errors),
         restarts=restarts,
         rate=Rate(rate),

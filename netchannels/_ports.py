@@ -196,7 +196,7 @@ class Outlet:
         elif kind == Kind.DONE:
             self._done(item, event.body)
         elif kind == Kind.RETURN:
-            taker.give_back(item)
+            taker.give_back(item, tried=event.body == b"\1")
         elif item.tentative:
             taker.refuse(item, _why_not(event.body))
         else:
@@ -388,7 +388,7 @@ class Inlet:
         elif answer == "release":
             connection.release(number, id)
         elif answer == "return":
-            connection.give_back(number, id)
+            connection.give_back(number, id, tried=bool(detail))
         elif answer == "fail":
             connection.fail(number, id, self._failure(detail))
         elif answer == "unknown":

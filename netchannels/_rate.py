@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from ._numbers import as_number
+
 
 class Rate:
     """`rate` tokens come back in a second, `burst` are saved up (default: those of a tenth of a second).
 
-    Times are seconds, and come from outside.  Raises ValueError for a rate of 0 or less.
+    Times are seconds, and come from outside.  Raises ValueError for a rate of 0 or less, TypeError for what is no number.
 
     >>> rate = Rate(10)
     >>> rate.pause(now=0.0)
@@ -21,9 +23,7 @@ class Rate:
     """
 
     def __init__(self, rate: float, *, burst: float | None = None) -> None:
-        if not rate > 0:
-            raise ValueError(f"rate is more than 0 a second, not {rate!r}")
-        self._rate = rate
+        self._rate = rate = as_number(rate, "rate is more than 0 a second", above=0)
         self._burst = max(rate / 10, 1.0) if burst is None else burst
         self._left = self._burst
         self._seen: float | None = None  # when `_left` was right

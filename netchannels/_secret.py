@@ -198,6 +198,7 @@ def keygen(path: Path, /) -> None:
     44
     """
     path = os.path.expanduser(path)
+    line = secrets.token_urlsafe(32).encode() + b"\n"
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -209,9 +210,11 @@ def keygen(path: Path, /) -> None:
         raise SecretError(f"{path} cannot be written: {error.strerror}") from error
     try:
         with os.fdopen(file, "wb") as out:
-            out.write(secrets.token_urlsafe(32).encode() + b"\n")
-    except BaseException:
+            out.write(line)
+    except BaseException as error:
         os.unlink(path)  # half a secret is none
+        if isinstance(error, OSError):
+            raise SecretError(f"{path} cannot be written: {error.strerror}") from error
         raise
 
 

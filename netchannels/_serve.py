@@ -26,6 +26,7 @@ from ._handshake import DOUBTFUL
 from ._hello import Hello, label_of
 from ._inside import Inside
 from ._node import Node
+from ._numbers import as_number
 from ._secret import Secret, as_roles, as_secret
 from ._transport import Listening
 
@@ -120,8 +121,8 @@ def serve(
     and after how long it is given up (at most 60).  `largest` is the longest value in bytes (at
     most 64 MiB), `drain` how many seconds the end of the block waits for work that others do.
 
-    Raises ValueError for arguments that are none of these, SecretError for a bad secret, OSError
-    if it cannot listen there, NetworkError for `plain=True` where others can listen.
+    Raises ValueError or TypeError for arguments that are none of these, SecretError for a bad secret,
+    OSError if it cannot listen there, NetworkError for `plain=True` where others can listen.
 
     >>> import trio
     >>> async def main() -> None:
@@ -370,6 +371,10 @@ def _check_plain(plain: bool, where: Address) -> None:
 
 
 def _hello(label: str | None, heartbeat: float, suspect: float, lost: float, largest: int) -> Hello:
+    if not isinstance(cast(object, largest), int):
+        raise TypeError(f"largest is a number of bytes, not {largest!r}")
+    if label is not None and not isinstance(cast(object, label), str):
+        raise TypeError(f"label is text, not {label!r}")
     return Hello(
         uuid.uuid4().bytes,
         value_limit=largest,
@@ -385,9 +390,11 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _seconds(value: float) -> float:
-    if not value >= 0 or value == float("inf"):
-        raise ValueError(f"a time is 0 or more seconds, not {value!r}")
-    return value
+    promise = "a time is 0 or more seconds"
+    seconds = as_number(value, promise, least=0)
+    if seconds == float("inf"):
+        raise ValueError(f"{promise}, not {value!r}")
+    return seconds
 
 
 def _own_label() -> str:

@@ -51,16 +51,17 @@ class Listening:
         Raises OSError if that is not possible, with a note that says where, NetworkError for a Unix socket
         that others can reach.
         """
-        if address.path:
-            return cls([await _listen_unix(address.path)], address)
-        host = address.host or "127.0.0.1"
+        if not address.path and not address.host:
+            address = Address("127.0.0.1", address.port)
         try:
-            listeners = await trio.open_tcp_listeners(address.port, host=host)
+            if address.path:
+                return cls([await _listen_unix(address.path)], address)
+            listeners = await trio.open_tcp_listeners(address.port, host=address.host)
         except OSError as error:
-            error.add_note(_cannot_listen(Address(host, address.port), error))
+            error.add_note(_cannot_listen(address, error))
             raise
         port = cast(int, listeners[0].socket.getsockname()[1])
-        return cls(list(listeners), Address(host, port))
+        return cls(list(listeners), Address(address.host, port))
 
     async def serve(self, handler: Handler, room: Callable[[], Awaitable[None]]) -> None:
         """Call `handler(stream, peer)` for each connection, until cancelled; first wait for `room()`."""

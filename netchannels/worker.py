@@ -79,12 +79,20 @@ def run(orders: Orders, address: str, *, guard: Guard | None = None) -> bool:
     try:
         function = Target(orders.target, orders.file).load()
     except (Exception, SystemExit) as error:  # a script without a guard may call sys.exit
-        way_out = "; install it there, or bring its file there under the same path"
         raise TypeRefused(
             f"`{orders.target}` cannot be imported on {socket.gethostname()} by {sys.executable}: "
-            f"{in_words(error)[0]}{way_out if isinstance(error, ImportError) else ''}"
+            f"{in_words(error)[0]}{_way_out(error, orders.file)}"
         ) from error
     return csp.run(_work, orders, address, function, guard or Unguarded())
+
+
+def _way_out(error: BaseException, file: str) -> str:
+    """What to do about what cannot be imported."""
+    if file and not os.path.isfile(file):
+        return f"; bring {file} there under the same path"
+    if isinstance(error, ImportError):
+        return "; install it there, or put its directory into the PYTHONPATH of that Python"
+    return ""
 
 
 async def _work(orders: Orders, address: str, function: Callable[..., Any], guard: Guard) -> bool:
@@ -95,15 +103,21 @@ async def _work(orders: Orders, address: str, function: Callable[..., Any], guar
         ):
             patience.deadline = math.inf
             async with node:
-                if orders.whole:
-                    await run_placed(node, orders, function)
-                else:
-                    left = await _answer(node, orders, function, guard)
+                left = await _work_for(node, orders, function, guard)
             if getattr(node, "has_lost_its_link", False):
                 raise csp.LinkLost("the link to the pool is lost")
     if patience.cancelled_caught:
         raise NetworkError(f"nobody has let this program in at {address} for {START:g} s")
     return left
+
+
+async def _work_for(node: Node, orders: Orders, function: Callable[..., Any], guard: Guard) -> bool:
+    """Work until told to leave; false if something runs that cannot be stopped."""
+    node._inside.nursery.start_soon(_end_with_its_link, node, guard)
+    if orders.whole:
+        await run_placed(node, orders, function, guard.expect)
+        return True
+    return await _answer(node, orders, function, guard)
 
 
 async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guard: Guard) -> bool:
@@ -123,7 +137,6 @@ async def _answer(node: Node, orders: Orders, function: Callable[..., Any], guar
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_leave_when_asked, work.enough)
-        nursery.start_soon(_end_with_its_link, node, guard)
         with await node.receiver(orders.name, Batches, prefetch=1, wait=10) as batches:
             await work.serve(batches)
         nursery.cancel_scope.cancel()
@@ -140,7 +153,7 @@ async def _leave_when_asked(enough: csp.Flag) -> None:
 
 
 async def _end_with_its_link(node: Node, guard: Guard) -> None:
-    """Nobody waits any more for what a thread may still compute."""
+    """Nobody waits any more for what it may still do."""
     with node.events() as events:
         async for event in events:
             if isinstance(event, PeerLost):

@@ -35,6 +35,7 @@ DOORS = {
         take_over travelling home_of same_channel Latch
         Kernel TrioKernel Holder Nursery Scope Waiting PARK PARKED current_kernel install
         on_event copies_elsewhere description_of channel_of Description ChannelDescription protected
+        assignable
     """,
     "csp.view": """
         picture_of picture_of_main as_text as_mermaid as_svg Picture Node Box Wire DrawError

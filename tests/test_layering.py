@@ -281,8 +281,8 @@ def the_wire_knows_only_the_stdlib() -> Iterator[Use]:
 
 
 def the_gate_knows_no_channel() -> Iterator[Use]:
-    """transport and handshake import the stdlib, wire, errors, trio, cryptography, each other"""
-    known = ("netchannels.wire", "netchannels._errors", *GATE)
+    """transport and handshake import the stdlib, wire, errors, numbers, trio, cryptography, each other"""
+    known = ("netchannels.wire", "netchannels._errors", "netchannels._numbers", *GATE)
     for use in imports(GATE):
         if not use.starts(*sys.stdlib_module_names, "trio", "cryptography", *known):
             yield use

@@ -30,7 +30,6 @@ TESTED_ELSEWHERE = {
         "batches": "records only",
         "asking": "what is asked of a pool: tests/netchannels/test_pool.py",
         "members": "the programs of a pool: tests/netchannels/test_pool.py",
-        "staff": "the programs of a pool: tests/netchannels/test_pool.py, test_pool_kill.py",
         "progress": "tests/netchannels/test_pool.py",
         "placement": "a door: its files have a test each",
         "program": "abstract classes: tests/netchannels/placement/test_placed.py, test_cores.py",

@@ -80,8 +80,9 @@ def run(options: argparse.Namespace) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     except OSError as error:
-        writes = options.perfetto and str(error.filename) != options.trace
-        what = f"write {options.perfetto}" if writes else f"read {options.trace}"
+        reads = str(error.filename) == options.trace
+        to = options.perfetto or "to standard output"
+        what = f"read {options.trace}" if reads else f"write {to}"
         raise UsageError(f"cannot {what}: {error.strerror}") from None
     if trace.cut:
         print(f"csp: {trace.cut}", file=sys.stderr)

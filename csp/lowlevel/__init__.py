@@ -7,6 +7,8 @@ it the one of this thread.
 
 `copies_elsewhere` makes processes of which the bodies run elsewhere.  `Taker` and `Giver` let somebody elsewhere take part in a channel: the network is made of them.
 
+`assignable` says if a value of one type may stand where another type is wanted.
+
 `@protected` keeps Ctrl-C out of a function and what it calls, up to where that waits.
 """
 
@@ -40,4 +42,5 @@ from .._tentative import home_of as home_of
 from .._tentative import same_channel as same_channel
 from .._tentative import take_over as take_over
 from .._tentative import travelling as travelling
+from .._types import assignable as assignable
 from .._watch import on_event as on_event

@@ -12,7 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -24,6 +24,7 @@ from csp.lowlevel import copies_elsewhere
 from .._codec import codec
 from .._errors import NetworkError, TypeRefused, in_words
 from .._node import Node
+from .._status import PeerLost
 from ._said import hear, named
 from ._site import GRACE, RENEWED, SILENT, Orders, Program, Site, opened
 from ._target import Target
@@ -145,18 +146,29 @@ class _Elsewhere:
         with given.sender() as out, taken.receiver() as values:
             async with trio.open_nursery() as nursery:
                 cancel = nursery.cancel_scope.cancel
-                await nursery.start(running.run, site, number, orders, node.address, cancel)
+                nursery.start_soon(running.run, site, number, orders, node.address, cancel)
+                nursery.start_soon(_when_its_link_is_lost, node, label, cancel)
                 try:
-                    await out.send(tuple(arguments.arguments.values()))
+                    with suppress(csp.DeliveryUnknown):  # its link is lost, which ends this
+                        await out.send(tuple(arguments.arguments.values()))
                     running.joined = True
                     ended = await values.receive()
                 finally:
                     await running.leave(lost=not _is_linked(node, label), done=ended is not None)
+                cancel()
         if ended is None:
             raise running.lost()
         if ended.error:
             raise csp.CallFailed(ended.error, traceback=ended.traceback)
         return codec(self._value).decode(ended.value)
+
+
+async def _when_its_link_is_lost(node: Node, label: str, cancel: Callable[[], object]) -> None:
+    """A program on a machine that has vanished never says that it has ended."""
+    with node.events() as events:
+        async for event in events:
+            if isinstance(event, PeerLost) and event.peer == label:
+                cancel()
 
 
 def _is_linked(node: Node, label: str) -> bool:
@@ -183,8 +195,6 @@ class _Running:
         orders: Orders,
         address: str,
         cancel: Callable[[], object],
-        *,
-        task_status: trio.TaskStatus[None],
     ) -> None:
         """Run it; `cancel()` is called when it has ended by itself."""
 
@@ -201,7 +211,6 @@ class _Running:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 self._program = await nursery.start(started)
-                task_status.started()
             await trio.sleep(LAST_WORDS)
             cancel()
 
@@ -223,15 +232,25 @@ class _Running:
         return ProgramLost(f"{self._label}{pid} has ended before its process: {how}")
 
 
-async def _renew(node: Node) -> None:
+async def _renew(node: Node, expect: Callable[[float], object]) -> None:
     """While the loop runs the program is not lost, however long it was held until now."""
     while True:
+        await _announce(node, expect)
         await trio.sleep(RENEWED)
-        await node.busy(SILENT + RENEWED)
 
 
-async def run_placed(node: Node, orders: Orders, function: Callable[..., Any]) -> None:
-    """The other side of `run`: in the program, once."""
+async def _announce(node: Node, expect: Callable[[float], object]) -> None:
+    expect(SILENT + 2 * RENEWED)
+    await node.busy(SILENT + RENEWED)
+
+
+async def run_placed(
+    node: Node,
+    orders: Orders,
+    function: Callable[..., Any],
+    expect: Callable[[float], object],
+) -> None:
+    """The other side of `run`: in the program, once; `expect(seconds)` ends it if it is held longer."""
     kind, value = arguments_type(function), codec(value_type(function))
     if orders.types != codec(kind).fingerprint.hex() + value.fingerprint.hex():
         raise TypeRefused(
@@ -239,8 +258,8 @@ async def run_placed(node: Node, orders: Orders, function: Callable[..., Any]) -
         )
     with await node.receiver(orders.name, kind, wait=10) as given:
         arguments = await given.receive()
-    await node.busy(SILENT + RENEWED)
-    node._inside.nursery.start_soon(_renew, node)
+    await _announce(node, expect)
+    node._inside.nursery.start_soon(_renew, node, expect)
     with await node.sender(f"{orders.name} ended", Ended, wait=10) as result:
         try:
             names = list(inspect.signature(inspect.unwrap(function)).parameters.values())

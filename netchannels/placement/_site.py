@@ -7,7 +7,7 @@ what each of them does.
 
 The contract of `Site.run`, which a placement of your own must keep:
 
-* It starts one program: `python -m netchannels.worker TARGET --connect ADDRESS` by whatever means,
+* It starts one program: `python -P -m netchannels.worker TARGET --connect ADDRESS` by whatever means,
   `TARGET` being `orders.target` and `ADDRESS` how the node at `address` is reached from there.
   Nothing else stands in its command line, and nothing in its environment.
 * The first line of the program's standard input is `orders.line()`: it has the secret.  Where there is no
@@ -150,6 +150,15 @@ async def opened(
             place.listen, secret=secret, plain=place.plain, label=label, largest=largest, drain=0
         ) as node:
             yield place, node
+
+
+def worker_command(target: str, address: str) -> list[str]:
+    """How a program is started by this Python; `-P` keeps files of the current directory out.
+
+    >>> worker_command("my_code:render", "unix:/run/node")[1:4]
+    ['-P', '-m', 'netchannels.worker']
+    """
+    return [sys.executable, "-P", "-m", "netchannels.worker", target, "--connect", address]
 
 
 def how_it_ended(code: int) -> str:

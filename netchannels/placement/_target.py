@@ -130,7 +130,10 @@ def _is_found(module: str, file: str | None) -> bool:
     if "." in module or file is None:
         return file is not None or module in sys.builtin_module_names
     spec = PathFinder.find_spec(module)
-    return spec is not None and spec.origin is not None and os.path.samefile(spec.origin, file)
+    origin = spec.origin if spec is not None else None
+    if origin is None or origin == file:  # a path into a zip file is that of no file
+        return origin is not None
+    return os.path.exists(origin) and os.path.exists(file) and os.path.samefile(origin, file)
 
 
 def _load_file(name: str, file: str) -> Any:

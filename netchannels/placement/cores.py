@@ -8,6 +8,7 @@ Invariant: what a program has started ends with it; all of them end with the par
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -22,7 +23,7 @@ import trio
 
 from . import _cleaner
 from ._program import Placement
-from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
+from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended, worker_command
 
 LONGEST_LINE = 64 * 1024  # bytes; what is longer is heard in parts
 CAN_HAVE_SOCKETS = hasattr(socket, "AF_UNIX") and sys.platform != "win32"
@@ -93,8 +94,8 @@ class _Cleaner:
         except OSError as error:
             os.rmdir(self.directory)
             raise CannotStart(
-                f"the program that would end the others if this one dies cannot be started: {error}; "
-                f"end other programs, or raise the limit of processes (`ulimit -u`)"
+                f"the program that would end the others if this one dies cannot be started: "
+                f"{with_way_out(error)}"
             ) from error
 
     def tell(self, number: int) -> None:
@@ -134,7 +135,7 @@ class _Here(Site):
         task_status: trio.TaskStatus[Program] = trio.TASK_STATUS_IGNORED,
     ) -> str:
         """Start program `number`, and return how it has ended."""
-        command = [sys.executable, "-m", "netchannels.worker", orders.target, "--connect", address]
+        command = worker_command(orders.target, address)
         pid = 0
         try:
             async with trio.open_nursery() as nursery:
@@ -174,18 +175,35 @@ def local_process(
     """
 
     async def run(task_status: trio.TaskStatus[trio.Process]) -> None:
-        await trio.run_process(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            check=False,
-            deliver_cancel=end,
-            start_new_session=sys.platform != "win32",  # Ctrl-C is for the parent, who ends it
-            task_status=task_status,
-        )
+        try:
+            await trio.run_process(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                check=False,
+                deliver_cancel=end,
+                start_new_session=sys.platform != "win32",  # Ctrl-C is for the parent, who ends it
+                task_status=task_status,
+            )
+        except OSError as error:
+            raise with_way_out(error) from None
 
     return run
+
+
+def with_way_out(error: OSError) -> OSError:
+    """Why a program could not be started, and if a limit is in the way, which one.
+
+    >>> print(with_way_out(OSError(errno.EMFILE, "Too many open files")))
+    Too many open files: have fewer programs, or raise the limit (`ulimit -n`)
+    """
+    option = {errno.EMFILE: "n", errno.EAGAIN: "u"}.get(error.errno or 0)
+    if option is None:
+        return error
+    return OSError(
+        f"{error.strerror}: have fewer programs, or raise the limit (`ulimit -{option}`)"
+    )
 
 
 async def _end(process: trio.Process) -> None:

@@ -11,6 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -32,7 +33,7 @@ import trio
 from .._address import Address
 from ._cleaner import end_group
 from ._program import Placement
-from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended
+from ._site import GRACE, CannotStart, Hear, Orders, Program, Site, how_it_ended, worker_command
 
 CALLS = 64  # calls of the Dask client at one time; each waits in a thread
 LOG = logging.getLogger("netchannels")
@@ -364,6 +365,9 @@ def run_there(orders: Orders, address: str, ticket: str, topic: str, /) -> str:
     for reader in readers:
         reader.start()
     how = how_it_ended(process.wait())
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended before it had its orders
+        process.stdin.close()
     end_group(process.pid)  # what it has started, and would keep its pipes
     for reader in readers:
         reader.join(GRACE)
@@ -374,7 +378,7 @@ def run_there(orders: Orders, address: str, ticket: str, topic: str, /) -> str:
 
 
 def _started(orders: Orders, address: str, ticket: str) -> subprocess.Popen[bytes] | None:
-    command = [sys.executable, "-m", "netchannels.worker", orders.target, "--connect", address]
+    command = worker_command(orders.target, address)
     with _KEPT.lock:
         if ticket in _KEPT.programs:
             return None

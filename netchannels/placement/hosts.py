@@ -252,7 +252,8 @@ class _There(Program):
             return CannotStart(f"{self.host}: {why}{_quoted(said)}")
         if self._late:
             return OSError(f"{self.host}: no answer in {START:g} s{_quoted(said)}")
-        return OSError(f"{self.host}: {how_it_ended(self._code) or 'no answer'}{_quoted(said)}")
+        how = "ssh does not get there" if self._code == OF_SSH else how_it_ended(self._code)
+        return OSError(f"{self.host}: {how or 'no answer'}{_quoted(said)}")
 
     # --- its end ---------------------------------------------------------------------------
 
@@ -303,11 +304,16 @@ def _advice(host: str, python: str, said: str, code: int) -> str:
             "ssh is not let in without a question: put your key into ~/.ssh/authorized_keys there "
             'and load it here (ssh-add), or name its file: ssh=("ssh", "-i", "FILE")'
         )
+    if "Could not resolve hostname" in said and not re.search("Temporary|[Tt]ry again", said):
+        return (
+            "there is no machine of this name: write its whole name or its address, or give it a "
+            "`Host` and `HostName` in ~/.ssh/config"
+        )
     if "forwarding failed" in said:
         return (
             "sshd there forwards no Unix socket: its configuration needs "
             "`AllowStreamLocalForwarding yes` and `DisableForwarding no`, and its authorized_keys no "
-            "`restrict` or `no-port-forwarding`"
+            "`restrict` or `no-port-forwarding`; or /tmp there is full (df -h /tmp; df -i /tmp)"
         )
     if re.search("No module named '?netchannels", said):
         return (

@@ -438,9 +438,9 @@ class Connection:
             raise ValueError(f"a failure of {len(what):,} bytes, {FAILURE:,} at most: shorten it")
         self._answer(number, id, Kind.FAIL, what)
 
-    def give_back(self, number: int, id: int) -> None:
-        """A held value goes back, as if it had never been taken."""
-        self._answer(number, id, Kind.RETURN)
+    def give_back(self, number: int, id: int, *, tried: bool = False) -> None:
+        """A held value goes back, as if it had never been taken; `tried`: that was an attempt."""
+        self._answer(number, id, Kind.RETURN, b"\1" if tried else b"")
 
     def _answer(self, number: int, id: int, kind: Kind, body: bytes = b"") -> None:
         port = self.ports[number]

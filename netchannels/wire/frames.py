@@ -97,7 +97,9 @@ FRAMES: dict[int, Meaning] = {
     Kind.RELEASE: Meaning("value", 0, "not taken"),
     Kind.DONE: Meaning("value", LONGEST_CHUNK + 4, "the work is done; the body is the reply", MORE),
     Kind.FAIL: Meaning("value", FAILURE, "the work has failed; the body says how"),
-    Kind.RETURN: Meaning("value", 0, "given back untried: a cancel or an orderly end"),
+    Kind.RETURN: Meaning(
+        "value", 1, "given back: a cancel or an orderly end; body 1: it counts as an attempt"
+    ),
 }
 
 OF_LINK = frozenset({Kind.PING, Kind.PONG, Kind.BUSY, Kind.GOODBYE})  # the others have a port

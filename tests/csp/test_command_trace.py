@@ -190,6 +190,19 @@ def test_a_timeline_that_cannot_be_written_is_told(say: Say, trace: Path, tmp_pa
     assert err.startswith("csp: cannot write ")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_output_that_is_full_is_told(trace: Path) -> None:
+    with open("/dev/full", "wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-u", "-m", "csp", "trace", trace, "--clocks"],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    told = b"csp: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
 @pytest.mark.parametrize("two", [["--table", "--clocks"], ["--format", "mermaid", "--table"]])
 def test_only_one_thing_is_shown_at_a_time(
     two: list[str], trace: Path, capsys: pytest.CaptureFixture[str]

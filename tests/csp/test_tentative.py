@@ -101,6 +101,15 @@ def run(test: Callable[[], Any]) -> Callable[[], None]:
     return wrapped
 
 
+async def sends_in(scope: trio.CancelScope, tx: csp.Sender[int], story: list[str]) -> None:
+    """Send a value in `scope`, and say whether it was sent or cancelled."""
+    with scope:
+        await tx.send(1)
+        story.append("sent")
+    if scope.cancelled_caught:
+        story.append("cancelled")
+
+
 # --- a taker -----------------------------------------------------------------------------------
 
 
@@ -149,19 +158,12 @@ async def test_a_cancelled_sender_waits_for_the_answer_and_was_not_sent_if_it_is
     channel, asked, story = numbers(), [], []
     there = There(channel)
     with channel.sender() as tx:
-
-        async def send() -> None:
-            with trio.CancelScope() as scope:
-                scopes.append(scope)
-                await tx.send(1)
-            story.append("cancelled" if scope.cancelled_caught else "sent")
-
-        scopes: list[trio.CancelScope] = []
+        scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(send)
+            nursery.start_soon(sends_in, scope, tx, story)
             await wait_all_tasks_blocked()
             there.items[0].ask_back = lambda: asked.append(1)
-            scopes[0].cancel()
+            scope.cancel()
             await wait_all_tasks_blocked()
             assert (asked, story) == ([1], [])
             there.taker.release(there.items[0])
@@ -174,18 +176,11 @@ async def test_a_cancelled_sender_has_sent_if_the_value_was_taken_meanwhile() ->
     channel, story = numbers(), []
     there = There(channel)
     with channel.sender() as tx:
-
-        async def send() -> None:
-            with trio.CancelScope() as scope:
-                scopes.append(scope)
-                await tx.send(1)
-                story.append("sent")
-
-        scopes: list[trio.CancelScope] = []
+        scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(send)
+            nursery.start_soon(sends_in, scope, tx, story)
             await wait_all_tasks_blocked()
-            scopes[0].cancel()
+            scope.cancel()
             await wait_all_tasks_blocked()
             there.taker.accept(there.items[0])
     assert story == ["sent"]
@@ -367,29 +362,106 @@ async def test_the_reply_from_elsewhere_is_the_callers() -> None:
     there.taker.close()
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_a_lost_call_is_tried_again_as_often_as_it_may_and_then_unknown(held: bool) -> None:
+def keep(there: There, item: Item) -> None:
+    there.taker.keep(item, extended=False, cancel=lambda: None)
+
+
+def keep_and_lose(there: There, item: Item) -> None:
+    keep(there, item)
+    there.taker.lose(item)
+
+
+def lose(there: There, item: Item) -> None:
+    there.taker.lose(item)
+
+
+def cancel_the_server(there: There, item: Item) -> None:
+    keep(there, item)
+    there.taker.give_back(item, tried=True)
+
+
+def interrupt_the_server(there: There, item: Item) -> None:
+    keep(there, item)
+    there.taker.give_back(item)
+
+
+Story = list[Callable[[There, Item], None]]
+
+
+@pytest.mark.parametrize(
+    ("story", "error", "why"),
+    [
+        ([keep_and_lose] * 2, DeliveryUnknown, "attempt 2"),
+        ([lose] * 2, DeliveryUnknown, "attempt 2"),
+        ([cancel_the_server] * 2, csp.CallFailed, "no reply: the server was cancelled"),
+        ([lose, cancel_the_server], csp.CallFailed, "no reply: the server was cancelled"),
+        ([cancel_the_server, lose], DeliveryUnknown, "attempt 2"),
+        (
+            [interrupt_the_server] * 5 + [cancel_the_server] * 2,
+            csp.CallFailed,
+            "no reply: the server was cancelled",
+        ),
+    ],
+)
+def test_a_call_whose_server_is_lost_or_cancelled_is_tried_as_often_as_it_may(
+    story: Story, error: type[Exception], why: str
+) -> None:
     async def main() -> None:
         channel = squares(2)
         there = There(channel)
         with channel.sender() as tx:
 
             async def ask() -> None:
-                with pytest.raises(DeliveryUnknown, match="attempt 2"):
+                with pytest.raises(error, match=why) as told:
                     await tx.call(3)
+                assert told.type is error
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(ask)
-                for attempt in range(2):
+                for nth, happens in enumerate(story):
                     await wait_all_tasks_blocked()
-                    item = there.items[attempt]
-                    if held:
-                        there.taker.keep(item, extended=False, cancel=lambda: None)
-                    there.taker.lose(item)
+                    assert len(there.items) == nth + 1
+                    happens(there, there.items[nth])
                     there.want()
+        assert len(there.items) == len(story)
         there.taker.close()
 
     trio.run(main)
+
+
+@run
+async def test_a_call_whose_server_was_cancelled_has_the_reply_of_the_next_one() -> None:
+    channel, got = squares(2), []
+    there = There(channel)
+    with channel.sender() as tx, channel.receiver() as rx:
+
+        async def ask() -> None:
+            got.append(await tx.call(3))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            cancel_the_server(there, there.items[0])
+            async with rx.accept() as call:
+                call.reply(call.request**2)
+    assert got == [9]
+    there.taker.close()
+
+
+@run
+async def test_a_call_whose_caller_was_cancelled_as_well_is_not_tried_again() -> None:
+    channel = squares(2)
+    there = There(channel, room=2)
+    with channel.sender() as tx:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tx.call, 3)
+            await wait_all_tasks_blocked()
+            keep(there, there.items[0])
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        there.taker.give_back(there.items[0], tried=True)
+    assert (len(there.items), there.room) == (1, 1)
+    there.taker.close()
 
 
 @run
@@ -397,18 +469,11 @@ async def test_a_sender_cancelled_before_it_hears_that_the_block_has_begun_ends_
     channel, ended, story = numbers(), [], []
     there = There(channel)
     with channel.sender() as tx:
-
-        async def send() -> None:
-            with trio.CancelScope() as scope:
-                scopes.append(scope)
-                await tx.send(1)
-            story.append("cancelled" if scope.cancelled_caught else "sent")
-
-        scopes: list[trio.CancelScope] = []
+        scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(send)
+            nursery.start_soon(sends_in, scope, tx, story)
             await wait_all_tasks_blocked()
-            scopes[0].cancel()
+            scope.cancel()
             await wait_all_tasks_blocked()
             item = there.items[0]
             there.taker.keep(item, extended=True, cancel=lambda: ended.append(1))
@@ -556,6 +621,56 @@ async def test_a_given_call_is_held_until_it_is_answered() -> None:
             raise ValueError("no")
         assert there.answers()[2:] == ["hold", "fail"]
         assert str(there.heard[-1][1]) == "ValueError: no"
+
+
+@pytest.mark.parametrize("how", ["block", "guard", "function"])
+@pytest.mark.parametrize(
+    ("home", "answer"),
+    [(HOME, ("return", "True")), (None, ("fail", "no reply: the server was cancelled"))],
+)
+def test_a_cancelled_server_gives_a_home_elsewhere_its_call_back_as_an_attempt(
+    how: str, home: object, answer: tuple[str, str]
+) -> None:
+    async def serve(rx: csp.Receiver[Call[int, int]]) -> None:
+        if how == "block":
+            async with rx.accept():
+                await trio.sleep_forever()
+        elif how == "guard":
+            with Alternation(rx.accepting()) as alternation:
+                choice: Any = await alternation.select()
+            async with choice.value:
+                await trio.sleep_forever()
+        else:
+            await rx.serve(lambda _: trio.sleep_forever())
+
+    async def main() -> None:
+        channel = squares(5)
+        there = Brought(channel, home=home)
+        with channel.receiver() as rx:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve, rx)
+                there.give(3)
+                await wait_all_tasks_blocked()
+                assert there.heard == [("hold", False)]
+                nursery.cancel_scope.cancel()
+        assert [(told, str(detail)) for told, detail in there.heard] == [("hold", "False"), answer]
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("home", [HOME, None])
+def test_an_interrupted_server_gives_its_call_back_untried(home: object) -> None:
+    async def main() -> None:
+        channel = squares(5)
+        there = Brought(channel, home=home)
+        with channel.receiver() as rx:
+            there.give(3)
+            with pytest.raises(KeyboardInterrupt):
+                async with rx.accept():
+                    raise KeyboardInterrupt
+        assert there.heard == [("hold", False), ("return", False)]
+
+    trio.run(main)
 
 
 @run

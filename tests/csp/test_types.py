@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, NewType, Protocol, TypedDict, TypeVar, runtime_checkable
 
 import msgspec
@@ -164,6 +164,14 @@ def test_deep_leaves_out_what_cannot_be_evaluated() -> None:
         (Annotated[int, 1], int),
         (list[Derived], list[Base]),
         (list[int], list),
+        (list[int], Sequence[int]),
+        (list[bool], Iterable[float]),
+        (list[int], Collection[int | str]),
+        (list[int], Sequence),
+        (dict[str, int], Mapping[str, int]),
+        (dict[str, int], Iterable[str]),
+        (frozenset[int], Set[int]),
+        (tuple[int, str], Sequence[str]),  # not decided
         (int, Spoken),
         (int, "unknown"),
         (Point, dict),
@@ -186,6 +194,12 @@ def test_a_type_may_stand_where_another_is_wanted(source: Any, target: Any) -> N
         (int, None),
         (list[int], list[str]),
         (list[int], dict),
+        (list[int], Sequence[str]),
+        (list[int], Iterable[str]),
+        (list[int], Iterator[int]),
+        (dict[str, int], Mapping[str, str]),
+        (dict[str, int], Iterable[int]),
+        (set[int], Set[str]),
     ],
     ids=str,
 )

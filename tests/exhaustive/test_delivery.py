@@ -1,8 +1,8 @@
 """One home, nodes that take values from it: every order of every step, with the real connections.
 
-The steps: a node wants, changes its mind, hears a frame, answers, finishes its work, retires; the
-home hears a frame; the sender of a value is cancelled; a link is cut and what is on its way is
-lost.  In each state that can be reached a value is in one place, and what its sender was told is
+The steps: a node wants, changes its mind, hears a frame, answers, finishes its work, gives it back
+(untried, or as an attempt), retires; the home hears a frame; the sender of a value is cancelled; a
+link is cut and what is on its way is lost.  In each state that can be reached a value is in one place, and what its sender was told is
 true.
 """
 
@@ -37,6 +37,8 @@ class Plan:
     cancels: int = 0
     cuts: int = 0
     returns: int = 0
+    quits: int = 0  # the server of a call is cancelled: given back as an attempt
+    attempts: int = 1  # for each value, of these
     fails: int = 0
     leaves: int = 0
     mistake: str = ""
@@ -68,6 +70,8 @@ class World:
         self.told: dict[int, str] = {}  # what the sender of a value was told
         self.cancelled: set[int] = set()
         self.taken: list[int] = []
+        self.tried: Counter[int] = Counter()  # as the home counts
+        self.quit: Counter[int] = Counter()  # as the nodes do
         self.cuts = self.returns = self.fails = self.leaves = 0
         self.nodes = [
             Node(Connection(dialled=True), Connection(dialled=False)) for _ in self._each()
@@ -109,6 +113,8 @@ class World:
                 yield "other", i
             if node.held and self.returns < plan.returns:
                 yield "return", i
+            if node.held and self.quit.total() < plan.quits:
+                yield "quit", i
             if node.held and self.fails < plan.fails:
                 yield "fail", i
             if self.leaves < plan.leaves and not node.left:
@@ -189,6 +195,11 @@ class World:
         id, _ = self.nodes[i].held.popitem()
         self.nodes[i].here.give_back(PORT, id)
 
+    def do_quit(self, i: int) -> None:
+        id, value = self.nodes[i].held.popitem()
+        self.quit[value] += 1
+        self.nodes[i].here.give_back(PORT, id, tried=True)
+
     def do_leave(self, i: int) -> None:
         self.leaves += 1
         node = self.nodes[i]
@@ -222,7 +233,11 @@ class World:
         elif value in self.cancelled:
             self.tell(value, "withdrawn" if event.kind == Kind.RELEASE else "ended")
         else:
-            self.queue.insert(0, value)
+            self.tried[value] += event.body == b"\1"
+            if self.tried[value] < self.plan.attempts or self.plan.mistake == "counts no attempt":
+                self.queue.insert(0, value)
+            else:
+                self.tell(value, "tried")
 
     def tell(self, value: int, what: str) -> None:
         if self.plan.mistake != "tells before the answer":
@@ -282,9 +297,13 @@ class World:
             places.update(node.given.values())
         for value in range(self.plan.values):
             told, times = self.told.get(value), taken[value]
-            again = self.cuts + self.returns if self.plan.lease else 0
+            again = self.cuts + self.returns + self.quit[value] if self.plan.lease else 0
             if places[value] != 1:
                 return f"value {value} is in {places[value]} places"
+            if self.quit[value] >= self.plan.attempts and (value in self.queue or told == "ok"):
+                return f"value {value} was tried too often"
+            if told == "tried" and self.quit[value] != self.plan.attempts:
+                return f"value {value} was tried {self.quit[value]} times"
             if told in ("ok", "failed", "ended") and not times:
                 return f"value {value}: {told}, and nobody has taken it"
             if told == "withdrawn" and times > again:
@@ -374,6 +393,8 @@ PLANS = {
     "two nodes and a cut": Plan(nodes=2, rounds=1, cancels=1, cuts=2),
     "a node that looks later, retires, is cut": Plan(values=2, slow=True, leaves=1, cuts=1),
     "work": Plan(values=2, lease=True, cancels=1, returns=1),
+    "a call whose server is cancelled": Plan(nodes=2, rounds=1, lease=True, cancels=1, quits=1),
+    "and is tried again": Plan(rounds=3, values=2, lease=True, returns=1, quits=2, attempts=2),
     "work that fails": Plan(values=2, lease=True, fails=1, leaves=1),
     "work and a cut": Plan(nodes=2, rounds=1, lease=True, cancels=1, cuts=1, returns=1),
     "work, a node that looks later": Plan(lease=True, slow=True, cancels=1, leaves=1, cuts=1),
@@ -390,6 +411,7 @@ def test_no_order_loses_a_value_or_doubles_one(name: str) -> None:
     happened |= {"cancel"} if plan.cancels else set()
     happened |= {"cut"} if plan.cuts else set()
     happened |= {"return"} if plan.returns else set()
+    happened |= {"quit", "tried"} if plan.quits else set()
     happened |= {"leave"} if plan.leaves else set()
     happened |= {"look"} if plan.slow else set()
     happened |= {"withdrawn"} if plan.cancels else set()
@@ -403,6 +425,7 @@ def test_no_order_loses_a_value_or_doubles_one(name: str) -> None:
         ("forgets to release", Plan(), "stuck: {1: 0}"),
         ("delivers again after a loss", Plan(nodes=2, cuts=1), "value 0 was taken 2 times"),
         ("tells before the answer", Plan(cancels=1), "value 0 is in 2 places"),
+        ("counts no attempt", Plan(lease=True, quits=1), "value 0 was tried too often"),
     ],
 )
 def test_the_search_finds_a_home_or_a_node_that_makes_a_mistake(

@@ -274,6 +274,55 @@ def test_each_call_has_one_reply_whatever_is_lost() -> None:
 
 
 @process
+async def quits(calls: csp.Receiver[Call[int, int]], left: list[int]) -> None:
+    """A server that is cancelled as soon as it has taken a call."""
+    with Alternation(calls.accepting()) as alternation:
+        try:
+            call: Any = (await alternation.select()).value
+        except csp.EndOfChannel:
+            return
+    left.append(call._ticket.request)
+    call._ticket.tried = True
+    call._ticket.answer(error=csp.CallFailed("cancelled"))
+
+
+@process
+async def asks_and_hears(calls: csp.Sender[Call[int, int]], told: list[int | str]) -> None:
+    for number in (2, 3):
+        try:
+            told.append(await calls.call(number))
+        except csp.CallFailed as error:
+            told.append(str(error))
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_call_whose_server_is_cancelled_is_an_attempt_and_served_by_the_next(
+    attempts: int,
+) -> None:
+    async def main() -> Any:
+        wires = [Wire(), Wire()]
+        squares = Channel(Call[int, int], name="squares", max_attempts=attempts)
+        fars = [wire.share(squares, 0) for wire in wires]
+        told: list[int | str] = []
+        served: list[int] = []
+        left: list[int] = []
+        await Par(
+            asks_and_hears(squares.sender(), told), quits(fars[0], left), serves(fars[1], served)
+        )
+        return told, served, left
+
+    def check(result: Any) -> None:
+        assert result is not Stuck
+        told, served, left = result
+        failed = set(left) if attempts == 1 else set()
+        expected = {2: 4, 3: 9} | dict.fromkeys(failed, "no reply: the server was cancelled")
+        assert told == list(expected.values())
+        assert served == [number for number in (2, 3) if number not in failed]
+
+    assert explore(main, check) > 100
+
+
+@process
 async def chooses(out: csp.Sender[int], inp: csp.Receiver[int], told: list[str]) -> None:
     alternation = Alternation(out.offer(lambda: 1), inp)
     choice = await alternation.select()

@@ -231,8 +231,8 @@ class Link(RuleBasedStateMachine):
         elif kind == Kind.FAIL:
             side.fail(channel.number, id, body)
         else:
-            body = b""
-            side.give_back(channel.number, id)
+            body = b"\1" if body else b""
+            side.give_back(channel.number, id, tried=bool(body))
         channel.answers.setdefault(id, []).append((kind, body))
 
     # --- the link --------------------------------------------------------------------------

@@ -82,6 +82,24 @@ def notes(file: str) -> str:
     return file
 
 
+def runs_on_at_first(file: str) -> str:
+    """The first time it makes the file, and runs until somebody ends it."""
+    path = Path(file)
+    if not path.exists():
+        path.touch()
+        time.sleep(1000)
+    return file
+
+
+async def rests_at_first(file: str) -> str:
+    """As `runs_on_at_first`, in the loop."""
+    path = Path(file)
+    if not path.exists():
+        path.touch()
+        await trio.sleep(1000)
+    return file
+
+
 def holds(file: str) -> str:
     """As `notes`, but it holds the interpreter."""
     with open(file, "a", encoding="utf-8") as out:
@@ -152,6 +170,10 @@ def needs_two(one: int, other: int) -> int:
 
 def unannotated(number):  # type: ignore[no-untyped-def]
     return number
+
+
+def wrong_words(line: str) -> list[tuple[str, int]]:
+    return [(line, "one")]  # type: ignore[list-item]
 
 
 def words(line: str) -> Iterator[tuple[str, int]]:

@@ -4,6 +4,7 @@ Invariants, wherever the cancel strikes:
 * an operation that raises Cancelled did not happen; one that returns did, and was answered once.
 * the channel goes on: what follows is sent and taken as if nothing had been.
 * a cancelled lease gives its value back untried; a cancelled caller ends the block of its server.
+* a cancelled server elsewhere costs its call an attempt; the last one fails it.
 * nothing leaks: no port, no item, no credit, no party.
 """
 
@@ -168,8 +169,21 @@ def test_a_cancelled_caller_ends_the_block_of_its_server(direction: str) -> None
     cancel_each(scenario)
 
 
-@pytest.mark.parametrize("direction", ["down", "up"])
-def test_a_cancelled_server_fails_the_call_it_has_taken_and_no_other(direction: str) -> None:
+SERVED, FAILED = ["1", "4"], ["no reply: the server was cancelled", "4"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "attempts", "outcomes"),
+    [
+        ("down", 1, [SERVED, FAILED]),
+        ("down", 2, [SERVED]),
+        ("up", 1, [SERVED, FAILED]),
+        ("up", 2, [SERVED, FAILED]),  # the server is at home, which has no other to ask
+    ],
+)
+def test_a_cancelled_server_costs_the_call_it_has_taken_an_attempt_and_no_other(
+    direction: str, attempts: int, outcomes: list[list[str]]
+) -> None:
     async def scenario(scope: trio.CancelScope) -> None:
         told = list[str]()
 
@@ -181,16 +195,22 @@ def test_a_cancelled_server_fails_the_call_it_has_taken_and_no_other(direction: 
                     except csp.CallFailed as error:
                         told.append(str(error))
 
-        async with over_a_link(direction, Calls) as link, trio.open_nursery() as nursery:
+        async with (
+            over_a_link(direction, Calls, max_attempts=attempts) as link,
+            trio.open_nursery() as nursery,
+        ):
             nursery.start_soon(calls)
             with scope:
                 async with link.rx.accept() as call:
                     await trio.sleep(1)
                     call.reply(call.request * call.request)
             await link.rx.serve(lambda value: value * value)
-        assert told in (["1", "4"], ["no reply: the server was cancelled", "4"])
+        heard.append(told)
+        assert told in outcomes
 
+    heard: list[list[str]] = []
     cancel_each(scenario)
+    assert all(outcome in heard for outcome in outcomes)
 
 
 @pytest.mark.parametrize("grouped", [False, True])

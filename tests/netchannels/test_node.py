@@ -66,6 +66,13 @@ async def test_a_prefetch_is_a_number_of_values(prefetch: Any) -> None:
             await there.receiver("x", int, prefetch=prefetch)
 
 
+@pytest.mark.parametrize("wait", [-1, float("nan"), "1"])
+async def test_a_wait_is_a_number_of_seconds(wait: Any) -> None:
+    async with linked() as (_, there):
+        with pytest.raises((ValueError, TypeError), match="wait is 0 or more seconds, not"):
+            await there.receiver("x", int, wait=wait)
+
+
 async def test_either_side_of_a_link_may_share() -> None:
     async with linked() as (home, there):
         for one, other in ((home, there), (there, home)):
@@ -212,8 +219,8 @@ async def test_busy_returns_when_the_link_is_lost() -> None:
         await there.busy(60)  # without a link there is nobody to tell
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan")])
-async def test_busy_takes_seconds(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "60"])
+async def test_busy_takes_seconds(seconds: Any) -> None:
     async with linked() as (_, there):
-        with pytest.raises(ValueError, match="seconds is 0 or more"):
+        with pytest.raises((ValueError, TypeError), match="seconds is 0 or more"):
             there.busy(seconds)

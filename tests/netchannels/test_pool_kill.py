@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 import csp
 from netchannels import Cores, Pool, ProgramLost, pool
@@ -30,7 +31,10 @@ import jobs
 
 NIGHTLY = bool(os.environ.get("NIGHTLY"))
 KILLS = 60 if NIGHTLY else 8
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL"),
+    pytest.mark.usefixtures("no_pauses"),
+]
 
 
 def sockets() -> list[str]:
@@ -113,17 +117,22 @@ def test_whatever_is_killed_each_request_has_one_outcome(seed: int) -> None:
     csp.run(main)
 
 
-def test_long_requests_are_tried_again_when_all_programs_were_killed() -> None:
+def test_requests_at_work_are_tried_again_when_all_programs_were_killed(tmp_path: Path) -> None:
+    files = [tmp_path / "first", tmp_path / "second", tmp_path / "third"]
+    files[2].touch()  # this one waits behind the others, and does not run on
+
     async def main() -> None:
-        async with pool(jobs.slowly, workers=Cores(2)) as running:
-            await running.call(0)
+        async with pool(jobs.runs_on_at_first, workers=Cores(2)) as running:
             async with trio.open_nursery() as nursery:
 
                 async def use() -> None:
-                    assert [n async for n in running.map([300, 301, 302])] == [300, 301, 302]
+                    requests = [str(file) for file in files]
+                    assert [file async for file in running.map(requests)] == requests
 
                 nursery.start_soon(use)
-                await trio.sleep(0.15)
+                with trio.fail_after(60):
+                    while not all(file.exists() for file in files):
+                        await trio.sleep(0.01)
                 for pid in pids(running):
                     os.kill(pid, signal.SIGKILL)
 
@@ -131,6 +140,8 @@ def test_long_requests_are_tried_again_when_all_programs_were_killed() -> None:
 
 
 def test_requests_wait_for_programs_that_come_long_after_all_others_were_killed() -> None:
+    clock = trio.testing.MockClock(rate=1.0)
+
     async def main() -> None:
         async with pool(jobs.slowly, workers=Cores(2)) as running:
             await running.call(0)
@@ -140,17 +151,18 @@ def test_requests_wait_for_programs_that_come_long_after_all_others_were_killed(
                     assert [n async for n in running.map(range(20))] == list(range(20))
 
                 nursery.start_soon(use)
-                await trio.sleep(0.05)
+                await trio.testing.wait_all_tasks_blocked()
                 running.scale(0)
                 for pid in pids(running):
                     os.kill(pid, signal.SIGKILL)
                 with trio.fail_after(10):
                     while pids(running):
                         await trio.sleep(0.01)
-                await trio.sleep(20 if NIGHTLY else 1)
+                await trio.testing.wait_all_tasks_blocked()
+                clock.jump(3600)
                 running.scale(2)
 
-    csp.run(main)
+    csp.run(main, clock=clock)
 
 
 def test_a_request_that_kills_every_program_fails_and_no_other_one_is_blamed() -> None:

@@ -608,6 +608,53 @@ async def test_a_failed_call_names_the_error_of_the_server() -> None:
                 assert await caller.call(1) == 1
 
 
+@pytest.mark.parametrize(("attempts", "failures"), [(1, 1), (2, 1), (3, 3), (4, 3)])
+async def test_a_call_goes_on_to_the_next_server_when_something_fails_beside_the_first(
+    attempts: int, failures: int
+) -> None:
+    taken: list[int] = []
+
+    async def serves_until_it_fails(node: Node) -> None:
+        begun = trio.Event()
+
+        async def slow(value: int) -> int:
+            taken.append(value)
+            begun.set()
+            await trio.sleep_forever()
+            raise AssertionError
+
+        server = await node.receiver("square", csp.Call[int, int])
+        with server, pytest.raises(ExceptionGroup):
+            async with trio.open_nursery() as program:
+                program.start_soon(server.serve, slow)
+                await begun.wait()
+                raise ValueError("beside the server")
+
+    async with linked() as (home, one), linked() as (home_too, other):
+        square = csp.Channel(csp.Call[int, int], name="square", max_attempts=attempts)
+        for node in (home, home_too):
+            node.share("square", square.receiver())
+        told: list[int | str] = []
+
+        async def asks() -> None:
+            try:
+                told.append(await caller.call(3))
+            except csp.CallFailed as error:
+                told.append(str(error))
+
+        with square.sender() as caller:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(asks)
+                for node in (one, other, one)[:failures]:
+                    await serves_until_it_fails(node)
+                if failures < attempts:
+                    with await other.receiver("square", csp.Call[int, int]) as server:
+                        async with server.accept() as call:
+                            call.reply(call.request**2)
+    assert told == ([9] if failures < attempts else ["no reply: the server was cancelled"])
+    assert taken == [3] * failures
+
+
 # --- a lost link -----------------------------------------------------------------------------
 
 

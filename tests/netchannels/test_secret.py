@@ -1,6 +1,7 @@
 """Secrets: where they come from, who is refused, and that nothing shows them."""
 
 import copy
+import errno
 import hashlib
 import io
 import json
@@ -225,11 +226,12 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_half_a_secret_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(size: int) -> str:
-        raise OSError("no more randomness")
+    def full(file: int, mode: str) -> None:
+        os.close(file)
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_secret.secrets, "token_urlsafe", fails)
-    with pytest.raises(OSError, match="randomness"):
+    monkeypatch.setattr(_secret.os, "fdopen", full)
+    with pytest.raises(SecretError, match="key cannot be written: No space left on device"):
         keygen(tmp_path / "key")
     assert list(tmp_path.iterdir()) == []
 

@@ -36,6 +36,11 @@ ROLES = {"worker": "a secret for workers", "admin": "another one for admins"}
         ({"largest": 2**27}, ValueError, "64 MiB"),
         ({"label": "x" * 65}, ValueError, "64 bytes"),
         ({"drain": -1}, ValueError, "0 or more seconds"),
+        ({"heartbeat": "2"}, TypeError, "a time is 0 or more seconds, not '2'"),
+        ({"lost": None}, TypeError, "a time is 0 or more seconds, not None"),
+        ({"largest": "1 MiB"}, TypeError, "largest is a number of bytes, not '1 MiB'"),
+        ({"largest": 1.5}, TypeError, "largest is a number of bytes"),
+        ({"label": 3}, TypeError, "label is text, not 3"),
     ],
 )
 async def test_a_wrong_argument_is_told_before_anything_is_opened(
@@ -162,7 +167,19 @@ def connecting(home: netchannels.Node, **options: Any) -> Any:
     return netchannels.connect(home.address, **options)
 
 
-async def test_a_block_that_ends_ends_the_loop() -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long it would have waited each time before it dialled again."""
+    told: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        told.append(seconds)
+
+    monkeypatch.setattr("netchannels._serve._pause", pause)
+    return told
+
+
+async def test_a_block_that_ends_ends_the_loop(pauses: list[float]) -> None:
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         rounds = 0
         async for node in connecting(home):
@@ -170,9 +187,12 @@ async def test_a_block_that_ends_ends_the_loop() -> None:
                 rounds += 1
                 assert await node.names() == {}
         assert rounds == 1
+    assert pauses == []
 
 
-async def test_the_loss_of_the_link_is_absorbed_and_the_loop_dials_again() -> None:
+async def test_the_loss_of_the_link_is_absorbed_and_the_loop_dials_again(
+    pauses: list[float],
+) -> None:
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         numbers = csp.Channel(int, name="numbers", buffer=1)
         home.share("numbers", numbers.receiver())
@@ -189,6 +209,7 @@ async def test_the_loss_of_the_link_is_absorbed_and_the_loop_dials_again() -> No
                 await receiver.receive()
         assert rounds == 2
         assert home.status().joined == 2
+    assert pauses == [0.1]
 
 
 async def test_any_other_error_passes_on() -> None:
@@ -207,7 +228,7 @@ async def test_a_group_that_holds_more_than_the_loss_passes_on() -> None:
                     raise ExceptionGroup("", [csp.LinkLost("x"), ValueError("y")])
 
 
-async def test_a_group_of_losses_is_absorbed() -> None:
+async def test_a_group_of_losses_is_absorbed(pauses: list[float]) -> None:
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         rounds = 0
         async for node in connecting(home):
@@ -216,6 +237,7 @@ async def test_a_group_of_losses_is_absorbed() -> None:
                 if rounds == 1:
                     raise ExceptionGroup("", [csp.LinkLost("x"), csp.DeliveryUnknown("y")])
         assert rounds == 2
+    assert pauses == [0.1]
 
 
 async def test_a_server_that_is_not_there_yet_is_waited_for_and_the_log_says_so_once(
@@ -248,14 +270,8 @@ async def test_a_loop_left_by_an_error_leaves_nothing_to_collect(
 
 
 async def test_a_wrong_secret_is_in_the_log_at_once_and_raised_after_a_few_attempts(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    pauses: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    pauses: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr("netchannels._serve._pause", pause)
     async with netchannels.serve(secret=SECRET, plain=True) as home:
         with pytest.raises(HandshakeError, match="same secret"):
             async for _ in connecting(home, secret="quite another one"):

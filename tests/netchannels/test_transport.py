@@ -109,6 +109,14 @@ async def test_where_another_program_listens_is_said() -> None:
         await listener.aclose()
 
 
+@unix
+async def test_where_a_unix_socket_cannot_be_made_is_said(private: Path) -> None:
+    address = Address.parse(f"unix:{private}/nowhere/node")
+    with pytest.raises(FileNotFoundError) as caught:
+        await Listening.start(address)
+    assert caught.value.__notes__ == [f"this was the attempt to listen at {address}"]
+
+
 async def test_dialling_where_nobody_listens_is_an_os_error() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -59,7 +60,7 @@ def test_where_no_program_can_be_started_the_pool_says_what_to_do_and_leaves_not
         async with netchannels.pool(jobs.square, workers=Cores(1)):
             pass
 
-    with pytest.raises(CannotStart, match="no-python.*raise the limit of processes"):
+    with pytest.raises(CannotStart, match="cannot be started: .*no-python"):
         csp.run(main)
     assert list(tmp_path.iterdir()) == []
 
@@ -125,6 +126,7 @@ def test_a_cancelled_program_is_ended_and_nothing_of_it_is_left() -> None:
         os.kill(pid, 0)
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_program_that_cannot_be_started_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(OSError, match="No such file"):
@@ -168,3 +170,38 @@ def test_lines_are_cut_from_what_comes_however_it_comes() -> None:
     trio.run(main)
     assert heard[:3] == ["one", "two", "\ufffd"]
     assert "".join(heard[3:]) == "last" + "x" * 70_000 + "end"
+
+
+@pytest.mark.parametrize(
+    ("number", "option"), [(errno.EMFILE, "`ulimit -n`"), (errno.EAGAIN, "`ulimit -u`")]
+)
+def test_a_limit_that_is_in_the_way_is_named(
+    monkeypatch: pytest.MonkeyPatch, number: int, option: str
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(cores.trio, "run_process", fails)
+
+    async def main() -> None:
+        await (Cores(1) * jobs.through_a_channel(7))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        csp.run(main)
+    found: Any = caught.value
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert option in str(found)
+
+
+def test_files_of_the_current_directory_are_no_modules_of_the_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trio.py").write_text("raise SystemExit('this is another trio')\n")
+    monkeypatch.chdir(tmp_path)
+
+    async def main() -> int:
+        async with netchannels.pool(jobs.square, workers=Cores(1)) as pool:
+            return await pool.call(7)
+
+    assert csp.run(main) == 49

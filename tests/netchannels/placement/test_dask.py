@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -123,6 +124,43 @@ def test_programs_come_to_the_address_that_they_are_told(
     assert json.loads(program.says("^values=(.*)")[1]) == [0, 1, 4, 9]
     assert program.ends() == 0, str(program)
     traces.vanish()
+
+
+ENCRYPTED = """
+import csp
+import netchannels
+
+def square(number: int) -> int:
+    return number * number
+
+@csp.process
+async def double(number: int) -> int:
+    return 2 * number
+
+async def main() -> None:
+    from distributed import Client, LocalCluster, Security
+    security = Security.temporary()
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, security=security, dashboard_address=":0",
+        worker_dashboard_address=None,
+    ) as cluster, Client(cluster) as client:
+        workers = netchannels.DaskCluster(client, listen="127.0.0.1:0")
+        async with netchannels.pool(square, workers=workers) as pool:
+            print(client.scheduler.address.partition(":")[0], await pool.call(7))
+        print(await (workers * double(4)))
+
+if __name__ == "__main__":
+    csp.run(main)
+"""
+
+
+def test_a_cluster_with_tls_is_like_any_other(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    (tmp_path / "encrypted.py").write_text(ENCRYPTED)
+    command = [sys.executable, "-W", "always::ResourceWarning", tmp_path / "encrypted.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "tls 49\n[8]\n"), done.stderr
+    assert "dask/_task_spec.py" not in done.stderr  # where it would be said of a pipe of ours
 
 
 def test_more_programs_than_threads_wait_without_being_given_up(

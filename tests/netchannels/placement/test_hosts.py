@@ -13,7 +13,7 @@ import pytest
 
 from netchannels.placement import CannotStart, Hosts
 from netchannels.placement._greeting import Greeting
-from netchannels.placement.hosts import SETTINGS
+from netchannels.placement.hosts import SETTINGS, _advice
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and ps of POSIX")
 
@@ -50,6 +50,22 @@ async def test_no_ssh_here_is_said_at_once() -> None:
 
 def test_the_keys_of_hosts_are_looked_at_as_the_user_wants() -> None:
     assert not any("HostKey" in setting or "KnownHosts" in setting for setting in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Name or service not known", "its whole name or its address"),
+        ("nodename nor servname provided, or not known", "its whole name or its address"),
+        ("Temporary failure in name resolution", ""),
+    ],
+)
+def test_a_wrong_name_is_told_and_one_that_cannot_be_looked_up_now_is_tried_again(
+    said: str, advice: str
+) -> None:
+    told = _advice("ant", "python3", f"ssh: Could not resolve hostname ant: {said}", 255)
+    assert advice in told
+    assert bool(told) == bool(advice)
 
 
 # --- in the way --------------------------------------------------------------------------------

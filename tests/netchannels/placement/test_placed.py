@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,17 @@ import csp
 import netchannels
 from netchannels import Cores, TypeRefused
 from netchannels._codec import codec
-from netchannels.placement._placed import Ended, _Running, arguments_type, run_placed, value_type
-from netchannels.placement._site import Orders
+from netchannels.placement import _placed
+from netchannels.placement._placed import (
+    Ended,
+    ProgramLost,
+    _Running,
+    arguments_type,
+    run_placed,
+    value_type,
+)
+from netchannels.placement._program import Placement
+from netchannels.placement._site import Orders, Program, Site
 from netchannels.testing import faulty_pair, linked
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -85,6 +96,7 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
     taken = csp.Channel(Ended, name="w's value")
     streams = faulty_pair()
     held: list[float] = []
+    limits: list[float] = []  # it is ended if it is held longer
 
     @csp.process
     async def holds(seconds: float) -> None:
@@ -98,7 +110,9 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
             home.share("w", given.receiver())
             home.share("w ended", taken.sender())
             function: Any = holds
-            nursery.start_soon(run_placed, there, orders_for(function.function), function)
+            nursery.start_soon(
+                run_placed, there, orders_for(function.function), function, limits.append
+            )
             with given.sender() as out, taken.receiver(), home.events() as events:
                 await out.send((seconds,))
                 async for event in events:
@@ -108,10 +122,98 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
         return trio.current_time() - held[0]
 
     assert 60 <= trio.run(main, clock=MockClock(autojump_threshold=0)) <= 85
+    assert set(limits) == {80}
 
 
 def test_the_loss_of_a_program_that_has_not_ended_says_why_that_may_be() -> None:
     assert "(compute that long in `trio.to_thread.run_sync`)" in str(_Running("worker 1").lost())
+
+
+class Unreachable(Placement):
+    """A program is being started there for ever; `began()` is called when that begins."""
+
+    size = 1
+
+    def __init__(self, began: Callable[[], object]) -> None:
+        self._began = began
+
+    def open(self) -> AbstractAsyncContextManager[Site]:
+        return nullcontext(NoAnswer(self._began))
+
+
+class NoAnswer(Site):
+    listen, plain, size = "127.0.0.1:0", True, 1
+
+    def __init__(self, began: Callable[[], object]) -> None:
+        self._began = began
+
+    async def run(self, *arguments: object, **more: object) -> str:
+        self._began()
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+def test_a_cancel_does_not_wait_for_a_program_that_is_being_started() -> None:
+    async def main() -> bool:
+        with trio.CancelScope() as scope:
+            await (Unreachable(scope.cancel) * jobs.through_a_channel(7))
+        return scope.cancelled_caught
+
+    assert csp.run(main)
+
+
+class Vanishing(Placement):
+    """The machine of a program vanishes when that has its arguments; nobody says that it has ended."""
+
+    size = 1
+
+    def open(self) -> AbstractAsyncContextManager[Site]:
+        return nullcontext(NoMachine())
+
+
+class NoMachine(Site):
+    listen, plain, size = "127.0.0.1:0", True, 1
+
+    async def run(
+        self,
+        number: int,
+        orders: Orders,
+        address: str,
+        hear: object,
+        *,
+        task_status: trio.TaskStatus[Program] = trio.TASK_STATUS_IGNORED,
+    ) -> str:
+        task_status.started(Program.none())
+        with suppress(csp.LinkLost):
+            async with netchannels.connect(
+                address,
+                secret=orders.secret,
+                plain=True,
+                label=orders.label,
+                largest=orders.largest,
+            ) as node:
+                with await node.receiver(orders.name, tuple[int], wait=10) as given:
+                    await given.receive()
+                for link in list(node._inside.links):
+                    link.lose("the cable is pulled")
+        await trio.sleep_forever()
+        raise AssertionError
+
+
+def test_a_program_whose_link_is_lost_is_lost_though_nobody_says_that_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_placed, "GRACE", 0)
+
+    async def main() -> None:
+        await (Vanishing() * jobs.through_a_channel(7))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        csp.run(main)
+    found: Any = caught.value.split(ProgramLost)[0]
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert "its link is lost" in str(found)
 
 
 def test_only_a_called_process_of_a_file_is_placed() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,18 @@ def test_a_module_that_sys_path_does_not_lead_to_goes_by_its_file(tmp_path: Path
     spec.loader.exec_module(module)
     assert Target.of(module.work) == Target("elsewhere_loaded:work", str(file))
     del sys.modules["elsewhere_loaded"]
+
+
+def test_a_module_in_a_zip_file_goes_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
+        archive.writestr("zipped_jobs.py", "def f(number: int) -> int: ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "app.pyz"))
+    module = importlib.import_module("zipped_jobs")
+    target = Target.of(module.f)
+    assert target == Target("zipped_jobs:f")
+    assert target.load() is module.f
 
 
 def test_what_is_not_there_any_more_is_an_import_error() -> None:

@@ -176,6 +176,7 @@ BODIES = {
     Kind.HOLD: b"\x01",
     Kind.DONE: b"reply",
     Kind.FAIL: b"how",
+    Kind.RETURN: b"\x01",
 }
 
 
@@ -234,7 +235,7 @@ def test_lengths_and_flags_are_part_of_the_protocol() -> None:
     assert (CHUNK, LONGEST_CHUNK) == (16_384, 262_144)
     assert {Kind(kind).name: meaning.longest for kind, meaning in FRAMES.items() if meaning.longest} == {
         "GOODBYE": 4096, "OPEN": 4096, "REFUSED": 4096, "RETIRE": 4096, "POISON": 4096,
-        "DELIVER": 262_149, "DATA": 262_144, "DONE": 262_148, "FAIL": 65_536, "HOLD": 1,
+        "DELIVER": 262_149, "DATA": 262_144, "DONE": 262_148, "FAIL": 65_536, "HOLD": 1, "RETURN": 1,
     }  # fmt: skip
 
 

@@ -211,6 +211,17 @@ def test_a_command_may_give_the_answers_of_the_table_and_no_others(fate: Fate, k
         assert (written(connection), connection._kept) == (b"", kept)
 
 
+@pytest.mark.parametrize("tried", [False, True])
+def test_a_value_that_was_given_back_says_if_that_was_an_attempt(tried: bool) -> None:
+    sender, receiver = opened(wants=1)
+    sender.deliver(1, b"value")
+    shake(sender, receiver)
+    receiver.hold(1, 1)
+    receiver.give_back(1, 1, tried=tried)
+    shake(sender, receiver)
+    assert sender.events()[-1] == Answered(1, 1, Kind.RETURN, b"\1" if tried else b"")
+
+
 def test_each_answer_that_the_tables_name_is_an_answer() -> None:
     assert {kind for _, kind in MOVES} == ANSWERS
     assert not ANSWERS & LATE  # an answer never comes for a port that is over
