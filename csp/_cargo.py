@@ -97,29 +97,34 @@ def map_ends(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
 
 def find(value: Any, of: Any = End) -> list[Any]:
     """The ends in a value, in no order; values may be deep, and hold themselves."""
+    return find_among([value], of)
+
+
+def find_among(pending: list[Any], of: Any = End) -> list[Any]:
+    """The ends in the values of a list, which is used up."""
     found: list[Any] = []
-    pending: list[Any] = [value]
     seen: set[int] = set()
-
-    def note(end: Any) -> Any:
-        found.append(end)
-        return end
-
     while pending:
         at = pending.pop()
-        kind: Any = cast(Any, type(at))
-        shape = _shape(kind, of)
+        shape = _shape(_class_of(at), of)
         if shape == NOTHING:
             continue
         if shape == SOUGHT:
             found.append(at)
         elif shape == MAPS:
-            at._map_ends(note)
+            at._map_ends(functools.partial(_note, found))
         elif id(at) not in seen and (inside := _inside(at, shape)):
             seen.add(id(at))
             pending.extend(inside)
     return found
 
+
+def _note(found: list[Any], end: Any) -> Any:
+    found.append(end)
+    return end
+
+
+_class_of: Callable[[Any], Any] = type  # a cast at each use would be a call
 
 # where in a value of a class something is looked for
 NOTHING, SOUGHT, MAPS, ITEMS, VALUES, FIELDS = range(6)
@@ -140,13 +145,13 @@ def _shape(kind: Any, of: Any) -> int:
     return FIELDS if _fields(kind) else NOTHING
 
 
-def _inside(value: Any, shape: int) -> Iterable[Any]:
+def _inside(value: Any, shape: int) -> Any:
     """Where ends are looked for."""
     if shape == ITEMS:
-        return cast("Iterable[Any]", value)
+        return value
     if shape == VALUES:
-        return cast("Iterable[Any]", value.values())
-    return [getattr(value, name, None) for name in _fields(cast(Any, type(value)))]
+        return value.values()
+    return [getattr(value, name, None) for name in _fields(_class_of(value))]
 
 
 def _fields(kind: Any) -> Iterable[str]:
@@ -157,7 +162,7 @@ def _fields(kind: Any) -> Iterable[str]:
 
 def mapped(value: Any, change: Callable[[Any], Any], of: Any = End) -> Any:
     """As `map_ends`, of a value that is known to hold an end."""
-    kind: Any = cast(Any, type(value))
+    kind = _class_of(value)
     shape = _shape(kind, of)
     if shape == NOTHING:
         return value

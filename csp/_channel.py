@@ -542,10 +542,10 @@ class Channel(Generic[T]):
     ) -> None:
         if check not in ("shallow", "deep"):
             raise ValueError(f'check is "shallow" or "deep", not {check!r}')
-        calls = kind is Call or get_origin(kind) is Call
+        calls = kind is Call or (not isinstance(kind, type) and get_origin(kind) is Call)
         if max_attempts is None:
             max_attempts = 1 if calls else 3
-        if max_attempts != math.inf and (not isinstance(max_attempts, int) or max_attempts < 1):
+        elif max_attempts != math.inf and (not isinstance(max_attempts, int) or max_attempts < 1):
             raise ValueError(f"max_attempts is 1 or more, not {max_attempts!r}")
         self._core = Core(
             kind,
@@ -592,14 +592,16 @@ class Channel(Generic[T]):
 
         Raises EndClosed if the sending direction has ended: it never reopens.
         """
-        return cast("Sender[T]", self._end(Sender, SEND))
+        made: Sender[T] = self._end(Sender, SEND)
+        return made
 
     def receiver(self) -> Receiver[T]:
         """Make a receiving end, owned by the caller.
 
         Raises EndClosed if the receiving direction has ended: it never reopens.
         """
-        return cast("Receiver[T]", self._end(Receiver, RECEIVE))
+        made: Receiver[T] = self._end(Receiver, RECEIVE)
+        return made
 
     def _end(self, kind: Any, side: int) -> Any:
         if self._core.gone[side]:

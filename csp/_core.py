@@ -176,7 +176,8 @@ class Core(Rendezvous):
 
     def _end_if_drained(self, woken: Woken) -> None:
         super()._end_if_drained(woken)
-        self._end_failed(woken)
+        if self.failed is not None:
+            self._end_failed(woken)
 
     def kill(self, reason: str, who: str, woken: Woken) -> None:
         """Poison the channel."""
@@ -185,8 +186,9 @@ class Core(Rendezvous):
 
     def _end_failed(self, woken: Woken) -> None:
         failed = self.failed
-        over = self.state(RECEIVE) is not None or self.gone[RECEIVE]
-        if failed is not None and over and not self.held and not failed.gone[SEND]:
+        if failed is None or self.held or failed.gone[SEND]:
+            return
+        if self.gone[RECEIVE] or self.state(RECEIVE) is not None:
             failed.retire(SEND, woken)
 
     def error(self, side: int, outcome: Any, end: object) -> ChannelEnded:

@@ -11,6 +11,7 @@ Invariant: a set is reported only when it was found stuck twice with the same of
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -30,6 +31,7 @@ from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 
 Text = Callable[[], str]  # made only when it is told
 HAS_NO = "which has no"
+EACH = 0.00001  # seconds that a look takes a process, about
 SOON = 0.5  # seconds; a program with a link wakes up by itself sooner
 SHOWN = 20  # lines of a report; a network may have thousands of processes
 
@@ -49,33 +51,34 @@ class _Wait(NamedTuple):
 class Judge:
     """Looks for stuck processes; `report` is called with the error, once.
 
-    A look costs a few microseconds a process, so it rests afterwards: twenty times as long, unless
-    trio would not wake up again by itself before that, or within `SOON`.
+    It rests fifty times as long as the next look will take, unless trio would not wake up again by
+    itself before that, or within `SOON`.
     """
 
     def __init__(self, kernel: Kernel, report: Callable[[Deadlock], object]) -> None:
         self._kernel, self._report = kernel, report
         self._suspects: object = None
-        self._rests_until = 0.0  # while trio is idle now and then
-        self._next_look = 0.0  # while it is busy
+        self._looked = -math.inf  # when the last look was over
+        self._cost = 0.0  # what it took
 
     def __call__(self, idle: bool, timeout: float) -> None:
         """Called before each wait for I/O of at most `timeout` seconds."""
         kernel = self._kernel
         now = kernel.clock()
-        rest = (self._rests_until if idle else self._next_look) - now
+        cost = max(self._cost, EACH * len(kernel.holders))
+        rest = self._looked + 50 * cost + (0.01 if idle else 1.0) - now
         if rest > 0 and not (idle and timeout > max(rest, SOON)):
             return
         waits = _look(kernel)
-        cost = kernel.clock() - now
-        self._rests_until, self._next_look = now + 20 * cost + 0.01, now + 20 * cost + 1.0
+        self._looked = kernel.clock()
+        self._cost = self._looked - now
         if not waits:
             self._suspects = None
             return
         found = {holder: tuple(wait.key for wait in of) for holder, of in waits.items()}
         if found != self._suspects:
             self._suspects = found
-            self._rests_until = self._next_look = 0.0
+            self._looked = -math.inf
             kernel.soon(_nothing)  # another pass, for the second look
             return
         self._suspects = None
@@ -147,10 +150,12 @@ class _Owners:
 
 def stuck_set(kernel: Kernel) -> dict[Holder, list[_Wait]]:
     """The processes that wait only for each other, and what for."""
-    owners = _Owners(kernel)
-    entries: list[tuple[Holder, _Wait]] = []
     waiting = kernel.waiting()
     free = {each.holder for each in waiting if each.party is None and each.children is None}
+    if not waiting or free.issuperset(kernel.holders):  # no need to ask who holds what
+        return {}
+    owners = _Owners(kernel)
+    entries: list[tuple[Holder, _Wait]] = []
     holder_of = {each.task: each.holder for each in waiting}
 
     def look_at(those: list[Waiting]) -> None:

@@ -93,7 +93,8 @@ class End:
 
     def _unclaim(self, process: Any) -> None:
         """That process starts, or never will."""
-        self._claims = tuple(ref for ref in self._claims if ref() not in (None, process))
+        others = self._claims if len(self._claims) > 1 else ()
+        self._claims = tuple([ref for ref in others if ref() not in (None, process)])
 
     def _claimants(self) -> list[Any]:
         """The processes it was given to that have not started."""

@@ -12,10 +12,9 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 import trio
 
-from . import _wiring
 from ._barrier import Barrier
 from ._broadcast import Broadcast
-from ._cargo import find, map_ends, mapped
+from ._cargo import find_among, map_ends, mapped
 from ._channel import Channel, say_which_end
 from ._end import End
 from ._errors import EndClosed, EndOfChannel, NoReceivers, Poisoned, explained, leaves_of
@@ -23,6 +22,7 @@ from ._kernel import HOLDER, Holder
 from ._parking import current_kernel, protected, unprotected
 from ._places import place_of_caller
 from ._process import DROPPED, NEW, RUN, Process
+from ._wiring import Wiring
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +42,9 @@ class Called(Process[R_co]):
 
     def __init__(self, of: ProcessFunction, args: Any, kwargs: Any, place: str) -> None:
         super().__init__(of.name, place)
-        self._of, self._args, self._kwargs = of, args, kwargs
+        self._of = of
+        self._args: Any = args
+        self._kwargs: Any = kwargs
         self._inner: tuple[Process[Any], ...] = ()  # the processes among the arguments
         self.holder: Holder | None = None
         self._around: Holder | None = None  # whose context it runs in
@@ -78,8 +80,8 @@ class Called(Process[R_co]):
 
     def _claim(self) -> None:
         found: dict[End, None] = {}
-        given_all = (self._args, self._kwargs) if self._kwargs else self._args
-        for given in find(given_all, GIVEN):
+        given_all: list[Any] = [*self._args, *self._kwargs.values()]
+        for given in find_among(given_all, GIVEN):
             if isinstance(given, End):
                 self._check(given, found)
                 found[given] = None
@@ -130,7 +132,8 @@ class Called(Process[R_co]):
             part._pass_on(holder)
         args, kwargs = self._args, self._kwargs
         if self._claims:
-            args, kwargs = mapped(args, take), kwargs and mapped(kwargs, take)
+            args = [mapped(arg, take) for arg in args]
+            kwargs = kwargs and mapped(kwargs, take)
         self._claims = self._inner = ()
         self._args = self._kwargs = None
         return args, kwargs
@@ -267,6 +270,7 @@ class ProcessFunction:
         self.passes_poison = passes_poison
         self.signature = inspect.signature(function)
         self.plain = _plain_parameters(self.signature)
+        self.wiring = Wiring(function, self.signature)
         returns = self.signature.return_annotation
         self.quiet = returns in (inspect.Signature.empty, None, "None", type(None))
         functools.update_wrapper(self, function)
@@ -275,14 +279,14 @@ class ProcessFunction:
         place = place_of_caller()
         if not kwargs and len(args) == len(self.plain):
             given = dict(zip(self.plain, args, strict=True))
-            _wiring.check_call(self.function, inspect.BoundArguments(self.signature, given), place)
-            return Called(self, args, kwargs, place)
-        try:
-            arguments = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}() at {place}: {error}") from None
-        _wiring.check_call(self.function, arguments, place)
-        return Called(self, arguments.args, arguments.kwargs, place)
+        else:
+            try:
+                arguments = self.signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{self.name}() at {place}: {error}") from None
+            given, args, kwargs = arguments.arguments, arguments.args, arguments.kwargs
+        self.wiring.check(given, place)
+        return Called(self, args, kwargs, place)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

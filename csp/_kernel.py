@@ -99,12 +99,12 @@ class Holder:
 
     def add_end(self, end: Any) -> Held:
         """One more end, the youngest; returns its place in the line, for `drop_end`."""
-        held = Held(end)
-        held.after, held.before = None, self.last
-        if self.last is None:
+        held, last = Held(end), self.last
+        held.before, held.after = last, None
+        if last is None:
             self.first = held
         else:
-            self.last.after = held
+            last.after = held
         self.last = held
         return held
 
@@ -372,7 +372,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def waiting(self) -> list[Waiting]:
-        """All trio tasks that act for processes, and what each of them waits for."""
+        """All trio tasks that act for processes, and what each of them waits for; none if all may go on."""
 
     def token(self) -> Any:
         """What a thread needs to enter this run; None where there is no such way."""

@@ -143,7 +143,6 @@ class TrioKernel(Kernel):
 
     __slots__ = (
         "budget",
-        "contexts",
         "lend",
         "lent_steps",
         "parked",
@@ -160,7 +159,6 @@ class TrioKernel(Kernel):
         self.watched: bool = False  # an instrument watches the steps of trio tasks
         self.lent_steps: int = 0
         self.pending: int = 0  # drivers that trio resumes in this pass or the next, to go on
-        self.contexts: set[int] = set()  # of the drivers, by id: they outlive their entry
         self.spawned: set[trio.lowlevel.Task] = set()  # beside processes, in their name
         self.parked: dict[trio.lowlevel.Task, TaskParty] = {}  # what plain trio tasks wait for
         self.run_context: dict[str, Any] = _RUN_CONTEXT.__dict__ if CAN_LEND else {}
@@ -308,9 +306,8 @@ class TrioKernel(Kernel):
         self.holders.add(holder)
         if self.current is not None:
             return self._run_inside(self.current, holder, coro)
-        if not self._may_drive(task):
+        if not self._may_drive(task, holder.parent):
             return self._run_alone(holder, coro)
-        self.contexts.add(id(task.context))
         return drive(self, Driver(holder, coro, _is_lendable(task)))
 
     async def _run_inside(self, outer: Holder, holder: Holder, coro: Any) -> Any:
@@ -330,9 +327,10 @@ class TrioKernel(Kernel):
         finally:
             self.holders.discard(holder)
 
-    def _may_drive(self, task: trio.lowlevel.Task) -> bool:
-        self.look_for_watchers(task)
-        return self.lend and not self.watched and id(task.context) not in self.contexts
+    def _may_drive(self, task: trio.lowlevel.Task, parent: Holder | None) -> bool:
+        """Not in a context that another one has entered: there `parent` is who did so last."""
+        shared = parent is not None and parent.task.context is task.context
+        return self.lend and not self.watched and not shared
 
     def look_for_watchers(self, task: trio.lowlevel.Task) -> None:
         """Notice whether an instrument would miss the steps that are lent."""
@@ -428,9 +426,8 @@ class TrioKernel(Kernel):
 
     def tell_away(self, driver: Driver) -> None:
         """A process waits in trio; told before anybody else is stepped."""
-        nurseries = driver.task.child_nurseries
-        joins = nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
-        self._tell_turn("parked", driver.holder, "children" if joins else "trio")
+        what = "children" if _is_joining(driver.task) else "trio"
+        self._tell_turn("parked", driver.holder, what)
 
     def tell_resumed(self, holder: Holder) -> None:
         """A process is about to be stepped; nothing is told if that is its first step.
@@ -466,35 +463,47 @@ class TrioKernel(Kernel):
         return _line_of(holder.body) or holder.place
 
     def waiting(self) -> list[Waiting]:
-        """All trio tasks that act for processes, and what each of them waits for."""
+        """All trio tasks that act for processes, and what each of them waits for.
+
+        None if no process waits for an offer or a join: whatever else they wait for, all may go on.
+        """
         found: list[Waiting] = []
+        if not any(self._waits(holder.task, holder) for holder in self.holders):
+            return found
         root = trio.lowlevel.current_root_task()
         pending = [root] if root is not None else []
         while pending:
             task = pending.pop()
-            nurseries = task.child_nurseries
-            for nursery in nurseries:
+            for nursery in task.child_nurseries:
                 pending.extend(nursery.child_tasks)
             context: Any = task.context
             holder: Holder | None = context.get(HOLDER)
             if holder is None or holder not in self.holders:
                 continue
-            driver = holder.driver
-            if driver is not None and driver.task is task and task.coro is driver.outer:
-                party = driver if driver.lent else None
-                place = partial(_line_in, holder, driver.coro)
-            else:
-                party = self.parked.get(task)
-                own = task is holder.task
-                place = (
-                    partial(_line_in, holder, task.coro) if own else partial(_line_of, task.coro)
-                )
-            children = None
-            if nurseries and getattr(nurseries[-1], "_parent_waiting_in_aexit", False):
-                children = tuple(nurseries[-1].child_tasks)
+            party = self._offer_of(task, holder)
+            children = tuple(task.child_nurseries[-1].child_tasks) if _is_joining(task) else None
             timed = _within_deadline(task, holder)
+            if self._is_driven(task, holder):
+                place = partial(_line_in, holder, holder.driver.coro)
+            elif task is holder.task:
+                place = partial(_line_in, holder, task.coro)
+            else:
+                place = partial(_line_of, task.coro)
             found.append(Waiting(task, holder, party, children, timed, place))
         return found
+
+    def _is_driven(self, task: Any, holder: Holder) -> bool:
+        driver = holder.driver
+        return driver is not None and driver.task is task and task.coro is driver.outer
+
+    def _offer_of(self, task: Any, holder: Holder) -> Party | None:
+        """What a trio task offers for `holder`, if that is what it waits for."""
+        if self._is_driven(task, holder):
+            return holder.driver if holder.driver.lent else None
+        return self.parked.get(task)
+
+    def _waits(self, task: Any, holder: Holder) -> bool:
+        return self._offer_of(task, holder) is not None or _is_joining(task)
 
 
 class _Pass(trio.abc.Instrument):
@@ -503,6 +512,7 @@ class _Pass(trio.abc.Instrument):
     def __init__(self, kernel: TrioKernel) -> None:
         self._kernel = kernel
         self._runner: Any = current_task()._runner
+        kernel.look_for_watchers(current_task())
         kernel.deadline = kernel.clock() + SECONDS
 
     def after_io_wait(self, timeout: float) -> None:
@@ -520,6 +530,12 @@ class _Pass(trio.abc.Instrument):
         judge = self._kernel.judge
         if judge is not None:
             judge(timeout > 0 or not self._runner.runq, timeout)
+
+
+def _is_joining(task: trio.lowlevel.Task) -> bool:
+    """True if it waits at the end of a nursery."""
+    nurseries = task.child_nurseries
+    return bool(nurseries) and getattr(nurseries[-1], "_parent_waiting_in_aexit", False)
 
 
 def _is_lendable(task: trio.lowlevel.Task) -> bool:
@@ -676,7 +692,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
     task, outer = driver.task, driver.outer
     send = driver.send
     argument: Any = None
-    thrown: list[BaseException] = []  # a local would keep what the frames of the error hold
+    thrown: list[BaseException] | None = None  # by itself it would keep what its frames hold
     fresh = True  # started in this pass
     try:
         while True:
@@ -719,8 +735,7 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 try:
                     told = outcome.unwrap()
                 except BaseException as caught:
-                    thrown.append(caught)
-                    outcome = None
+                    thrown, outcome = [caught], None
                     break
                 if told is not None:
                     kind, what = told
@@ -737,12 +752,11 @@ def drive(kernel: TrioKernel, driver: Driver) -> Generator[Any, Any, Any]:
                 try:
                     argument = yield message
                 except BaseException as caught:  # trio refuses the message of a foreign library
-                    thrown.append(caught)
+                    thrown = [caught]
                 if driver.pending:
                     driver.pending, argument = False, None
                     kernel.pending -= 1
             if kernel.hook is not None:
                 kernel.tell_resumed(driver.holder)
     finally:
-        kernel.contexts.discard(id(task.context))
         kernel.holders.discard(driver.holder)

@@ -18,8 +18,8 @@ def place_of_caller() -> str:
 
 
 def _caller(frame: FrameType) -> FrameType:
-    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__")):
-        frame = frame.f_back  # trio: a nursery that calls a process
+    while _is_inside(frame.f_globals.get("__name__")) and (outer := frame.f_back) is not None:
+        frame = outer  # trio: a nursery that calls a process
     return frame
 
 

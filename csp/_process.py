@@ -121,13 +121,15 @@ class Process(Coroutine[Any, Any, R_co]):
     # --- claims ----------------------------------------------------------------------------
 
     def _leaves(self) -> list[Process[Any]]:
-        parts = self._parts()
-        return [leaf for part in parts for leaf in part._leaves()] if parts else [self]
+        """The processes in it that are composed of no others."""
+        return [self]
 
     def _settle(self, *, whole: bool) -> None:
         """Check that no handle is claimed twice side by side; `whole`: nor elsewhere."""
         for leaf in self._leaves():
             for end in leaf._claims:
+                if len(end._claims) == 1:  # that of `leaf`
+                    continue
                 for other in end._claimants():
                     if other is leaf or other._state == DROPPED:
                         continue

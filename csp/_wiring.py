@@ -5,11 +5,11 @@ Invariant: what a static checker accepts passes; nothing but WiringError is ever
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
 from typing import Any, NamedTuple, Union, cast, get_args, get_origin
-from weakref import WeakKeyDictionary
 
 import trio
 
@@ -19,40 +19,45 @@ from .abc import Receiver, Sender
 
 REMEMBERED = 1000
 _fitting: set[tuple[Any, Any, Any]] = set()  # kinds of ends, and the annotations that they fit
-_hints: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
-def annotations_of(function: Any) -> dict[str, Any]:
+def _annotations_of(function: Any) -> dict[str, Any]:
     """The evaluated annotations of a function; those that cannot be evaluated are left out."""
-    found = _hints.get(function)
-    if found is None:
-        try:
-            found = typing.get_type_hints(function, include_extras=True)
-        except Exception:  # a name that exists for the type checker only: one by one, then
-            found = {}
-            for name, hint in getattr(function, "__annotations__", {}).items():
-                try:
-                    found[name] = (
-                        eval(hint, function.__globals__) if isinstance(hint, str) else hint
-                    )
-                except Exception:
-                    continue
-        _hints[function] = found
-    return found
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception:  # a name that exists for the type checker only: one by one, then
+        found: dict[str, Any] = {}
+        for name, hint in getattr(function, "__annotations__", {}).items():
+            try:
+                found[name] = eval(hint, function.__globals__) if isinstance(hint, str) else hint
+            except Exception:
+                continue
+        return found
 
 
-def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> None:
-    """Raise WiringError if an end among `arguments` does not fit its annotation.
+class Wiring:
+    """What the annotations of a process function ask of the ends that it is given."""
 
-    The message names the process, the parameter, the channel and both types.
-    """
-    hints = annotations_of(function)
-    bounds: Bounds = {}
-    for name, value in arguments.arguments.items():
-        hint = hints.get(name)
-        if hint is None:
-            continue
-        kind = arguments.signature.parameters[name].kind
+    def __init__(self, function: Any, signature: inspect.Signature) -> None:
+        self._function, self._signature = function, signature
+
+    @functools.cached_property
+    def _hints(self) -> dict[str, Any]:
+        """Evaluated at the first call, when the names in them are known."""
+        return _annotations_of(self._function)
+
+    def check(self, arguments: dict[str, Any], place: str) -> None:
+        """Raise WiringError if an end among `arguments` does not fit its annotation.
+
+        The message names the process, the parameter, the channel and both types.
+        """
+        bounds: Bounds = {}
+        for name, hint in self._hints.items():
+            if name in arguments:
+                self._check_one(name, hint, arguments[name], bounds, place)
+
+    def _check_one(self, name: str, hint: Any, value: Any, bounds: Bounds, place: str) -> None:
+        kind = self._signature.parameters[name].kind
         values = [value]
         if kind is inspect.Parameter.VAR_POSITIONAL:
             values = list(value)
@@ -66,7 +71,7 @@ def check_call(function: Any, arguments: inspect.BoundArguments, place: str) -> 
             if problem is None and known is not None and len(_fitting) < REMEMBERED:
                 _fitting.add(known)
             if problem is not None:
-                wants = f"{function.__name__}({name}=...) at {place} wants {_show(hint)}"
+                wants = f"{self._function.__name__}({name}=...) at {place} wants {_show(hint)}"
                 raise explained(WiringError(f"{wants}, {problem.text}"), problem.page)
 
 

@@ -876,6 +876,7 @@ class Looks:
         self.time, self.looks = 0.0, 0
         self.reported: list[csp.Deadlock] = []
         kernel: Any = SimpleNamespace(clock=lambda: self.time, soon=lambda f, *args: f(*args))
+        kernel.holders = set[object]()
         kernel.judge = self.judge = Judge(kernel, self.reported.append)
         self.kernel = kernel
         monkeypatch.setattr("csp._deadlock.stuck_set", self.look)
@@ -939,6 +940,19 @@ def test_it_rests_after_a_look(
     looks.time += after
     looks.judge(idle, timeout)
     assert looks.looks == (2 if looked else 1)
+
+
+def test_it_rests_longer_when_there_are_more_to_look_at(looks: Looks) -> None:
+    """What the last look has cost does not tell what the next one will."""
+    looks.judge(True, 0.0)
+    looks.kernel.holders = range(10_000)
+    for looked, timeout in ((1, 0.0), (2, math.inf)):
+        looks.time += 1
+        looks.judge(True, timeout)
+        assert looks.looks == looked
+    looks.time += 6
+    looks.judge(True, 0.0)
+    assert looks.looks == 3
 
 
 # --- how it is described ------------------------------------------------------------------------

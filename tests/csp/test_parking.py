@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 import csp
 from csp import Channel, Par, Receiver, Sender, Spawn, process
@@ -367,3 +368,27 @@ def test_what_a_process_has_spawned_makes_no_checkpoint_of_each_operation() -> N
         return told[0], told[1]
 
     assert csp.run(main) == (False, True)
+
+
+def test_nobody_lends_from_a_context_that_another_process_has_entered() -> None:
+    """Python enters no context twice: who is parked in it could not be stepped by who runs in it."""
+    entered: list[Any] = []
+
+    @process
+    async def adds() -> int:
+        channel = Channel(int, name="c")
+        feed = channel.receiver()
+        entered.extend([trio.lowlevel.current_task().context, numbers(channel.sender(), 50)])
+        return sum([number async for number in feed])
+
+    async def put_all() -> None:
+        await entered.pop()
+
+    async def main() -> int:
+        async with Spawn() as spawn:
+            adding = spawn(adds())
+            await trio.testing.wait_all_tasks_blocked()
+            trio.lowlevel.spawn_system_task(put_all, context=entered[0])
+            return await adding
+
+    assert csp.run(main, lend=True) == 1225
