@@ -32,7 +32,6 @@ from ._slots import BarrierSlot, ChannelSlot, Selecting, WaitSlot
 Text = Callable[[], str]  # made only when it is told
 HAS_NO = "which has no"
 EACH = 0.00001  # seconds that a look takes a process, about
-SOON = 0.5  # seconds; a program with a link wakes up by itself sooner
 SHOWN = 20  # lines of a report; a network may have thousands of processes
 
 
@@ -52,7 +51,7 @@ class Judge:
     """Looks for stuck processes; `report` is called with the error, once.
 
     It rests fifty times as long as the next look will take, unless trio would not wake up again by
-    itself before that, or within `SOON`.
+    itself before that.
     """
 
     def __init__(self, kernel: Kernel, report: Callable[[Deadlock], object]) -> None:
@@ -67,7 +66,7 @@ class Judge:
         now = kernel.clock()
         cost = max(self._cost, EACH * len(kernel.holders))
         rest = self._looked + 50 * cost + (0.01 if idle else 1.0) - now
-        if rest > 0 and not (idle and timeout > max(rest, SOON)):
+        if rest > 0 and not (idle and timeout > rest):
             return
         waits = _look(kernel)
         self._looked = kernel.clock()

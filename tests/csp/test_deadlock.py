@@ -925,9 +925,6 @@ def test_who_has_moved_between_two_looks_is_not_reported(looks: Looks, between: 
         (True, 0.0, 0.005, False),
         (True, 0.0, 0.015, True),
         (True, math.inf, 0.005, True),  # trio would not wake up again by itself
-        (True, 0.6, 0.005, True),  # not soon
-        (True, 0.4, 0.005, False),
-        (True, 0.4, 0.015, True),
         (False, 0.0, 0.9, False),
         (False, math.inf, 0.9, False),
         (False, 0.0, 1.1, True),
