@@ -4,6 +4,8 @@ Invariants:
 * everything here is synchronous; `poke` is called whenever there may be bytes to write.
 * a port has one entry in `ports` from its opening to its end, the loss of the link included.
 * after `_over` the link says and hears nothing.
+* `_heard` has what was parsed and not yet handed out, in order.  Others have their turn in between, so
+  the connection may be ahead of a port; a port is forgotten, and the link lost, only when it is empty.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import secrets
 import typing
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import trio
 
@@ -28,6 +30,7 @@ from .wire import Connection, events
 
 LARGEST_WINDOW = 65_536  # the same, whatever the buffer
 WINDOW = 64  # values that a sending program may have standing at a home without a buffer
+PART = 64  # events that are handed out at once: then those that have got something go on
 UNKNOWN, DIRECTION, TYPE, FORBIDDEN = 1, 2, 3, 4  # why a port is refused
 MOVING = "~"  # before the names of ends that travel in values
 MOVING_LENGTH = 1 + 32
@@ -107,6 +110,7 @@ class Link:
         self.left: bool = False  # it said goodbye
         self.suspected: bool = False
         self.over: trio.Event = trio.Event()
+        self._heard: deque[Any] = deque()
         self._early: dict[int, Any] = {}  # ends of ports on which nothing hangs yet
         self._moving: dict[str, Any] = {}  # ends that travel to the other side, by name
         self._reminders: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
@@ -155,12 +159,12 @@ class Link:
             await self._turn.wait(current_kernel())
 
     def receive(self, data: bytes) -> None:
-        """Bytes have arrived, b"" at the end of the stream."""
+        """Bytes have arrived, b"" at the end of the stream; `hand_out` what more they say."""
         if data:
             self.connection.receive_data(data, trio.current_time())
         else:
             self.connection.receive_eof()
-        self.dispatch()
+        self.hand_out()
 
     def data_to_send(self) -> bytes:
         """The next bytes to write, b"" if there are none now."""
@@ -188,13 +192,14 @@ class Link:
 
     def tick(self) -> None:
         """Look at the clock."""
+        self._hand_out_all()
         now = trio.current_time()
         self.connection.handle_time(now)
         reminders = self._reminders
         while reminders and reminders[0][0] <= now:
             _, function, args = reminders.popleft()
             function(*args)
-        self.dispatch()
+        self._hand_out_all()
         self.poke()
 
     def next_tick(self) -> float:
@@ -206,17 +211,31 @@ class Link:
         """Call `function(*args)` when `PATIENCE` is at its end, if the link lives."""
         self._reminders.append((trio.current_time() + PATIENCE, function, args))
 
-    def dispatch(self) -> None:
-        """Hand out what has happened."""
-        while happened := self.connection.events():
-            for event in cast("list[Any]", happened):
+    def hand_out(self) -> bool:
+        """Hand out the next part of what has happened; true if there may be more."""
+        heard = self._heard
+        try:
+            for _ in range(PART):
+                if not heard:
+                    heard.extend(self.connection.events())
+                    if not heard:
+                        self._forget_closed()
+                        return False
+                event = heard.popleft()
                 kind: type[Any] = event.__class__
                 of_port = OF_PORT.get(kind)
                 if of_port is not None:
                     of_port(self.ports[event.port], event)
                 else:
                     self._dispatch[kind](event)
-        self._forget_closed()
+        except BaseException:  # a mistake of ours, which ends this link
+            heard.clear()
+            raise
+        return True
+
+    def _hand_out_all(self) -> None:
+        while self.hand_out():
+            pass
 
     def _forget_closed(self) -> None:
         known = self.connection.ports
@@ -280,9 +299,9 @@ class Link:
 
     def retire_receivers(self) -> None:
         """Nothing more is received here: what stands in line goes back to its home."""
-        for number, port in list(self.ports.items()):
+        for port in list(self.ports.values()):
             if isinstance(port, Inlet) and not port.home:
-                self.connection.retire(number)
+                port.leave()
         self.poke()
 
     def counters_of(self, number: int) -> Counters:
@@ -470,8 +489,11 @@ class Link:
         self.home.link_event(self, event)
 
     def lose(self, why: str, *, left: bool = False) -> None:
-        """The link is gone."""
+        """The link is gone; what has arrived before counts."""
         if self.lost:
+            return
+        self._hand_out_all()
+        if self.lost:  # that is what it has told
             return
         self.connection.lose(why)
         self.left = left

@@ -377,10 +377,13 @@ class Inlet:
             ending = self._endings.pop(id, None)
             if ending is not None:
                 ending.decided(answer == "accept")
-        if self.given.get(id) is not given or port is None or id not in port.values:
+        if self.given.get(id) is not given:
             return
-        if answer == "release" and self.giver.outcome is not None:
-            return  # nobody receives any more: retiring releases all that stand, in order
+        retires = answer == "release" and self.giver.outcome is not None
+        if retires or port is None or id not in port.values:  # retiring releases all, in order
+            del self.given[id]
+            self._arriving.pop(id, None)
+            return
         if answer == "accept":
             connection.accept(number, id)
         elif answer == "hold":
@@ -441,11 +444,20 @@ class Inlet:
         self.giver.close()
         self.link.poke()
 
+    def leave(self) -> None:
+        """Nothing more is received here: what stands in line goes back to its home."""
+        self.link.connection.retire(self.number)
+        for given in list(self.given.values()):
+            self.giver.take_back(given)
+
     # --- the link --------------------------------------------------------------------------
 
     def delivered(self, event: Delivered) -> None:
         """A value has arrived."""
         link, id = self.link, event.id
+        port = link.connection.ports.get(self.number)
+        if port is None or id not in port.values:  # it went back when this side retired
+            return
         try:
             data, lease = self._whole(event.value)
             value = self.passage.decode(data, link)

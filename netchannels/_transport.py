@@ -177,7 +177,11 @@ class Carried(Protocol):
     over: trio.Event  # nothing more is read or written
 
     def receive(self, data: bytes, /) -> None:
-        """Bytes have arrived, b"" at the end of the stream."""
+        """Bytes have arrived, b"" at the end of the stream; `hand_out` what more they say."""
+        ...
+
+    def hand_out(self) -> bool:
+        """Hand out the next part of what has arrived; true if there is more."""
         ...
 
     def data_to_send(self) -> bytes:
@@ -245,7 +249,7 @@ async def _contained(link: Carried, work: Callable[..., Awaitable[None]], *args:
 
 async def _read(stream: trio.abc.Stream, link: Carried, leftover: bytes) -> None:
     if leftover:
-        link.receive(leftover)
+        await _hand_over(link, leftover)
     while True:
         try:
             data = await stream.receive_some(READ)
@@ -254,9 +258,16 @@ async def _read(stream: trio.abc.Stream, link: Carried, leftover: bytes) -> None
                 link.lose(_why(error))
                 return
             data = b""
-        link.receive(bytes(data))
+        await _hand_over(link, bytes(data))
         if not data or link.lost:
             return
+
+
+async def _hand_over(link: Carried, data: bytes) -> None:
+    """Others go on and write between the parts, so that both sides are at work at the same time."""
+    link.receive(data)
+    await link.let_write()
+    while link.hand_out():
         await link.let_write()
 
 

@@ -19,6 +19,7 @@ import trio
 import csp
 from csp import Alternation, Call, Channel, DeliveryUnknown, LinkLost, Par, process
 from csp.lowlevel import current_kernel
+from netchannels import _link
 from netchannels._link import Link
 from netchannels._passage import Passage
 from netchannels._ports import Inlet, Outlet
@@ -47,7 +48,12 @@ class Nowhere:
 
 
 class Wire:
-    """Two links back to back; each frame is brought by a step of its own."""
+    """Two links back to back; each frame is brought by a step of its own.
+
+    With `in_parts` all frames that are there are brought together, and handed out one by one.
+    """
+
+    in_parts = False
 
     def __init__(self, one: bytes = b"a", other: bytes = b"b") -> None:
         self.ends = [
@@ -80,7 +86,12 @@ class Wire:
     async def _bring(self, to: int) -> None:
         while True:
             await _Step(lambda: self._has(to))
-            self.ends[to].receive(self.frames[to].pop(0))
+            frames = self.frames[to]
+            taken = len(frames) if self.in_parts else 1
+            self.ends[to].receive(b"".join(frames[:taken]))
+            del frames[:taken]
+            while self.in_parts and self.ends[to].hand_out():
+                await _Step(STEP)
 
     def may_be_lost(self) -> None:
         """At one moment, which the kernel chooses; or never, if all else has ended before."""
@@ -140,6 +151,13 @@ def explore(main: Callable[[], Any], check: Callable[[Any], None]) -> int:
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trio, "current_time", lambda: 0.0)
+
+
+@pytest.fixture(params=[False, True], ids=["frame by frame", "in parts"], autouse=True)
+def _parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr(_link, "PART", 1)
+        monkeypatch.setattr(Wire, "in_parts", True)
 
 
 @process

@@ -14,8 +14,11 @@ import csp
 import netchannels
 from csp.lowlevel import home_of, same_channel
 from netchannels import NetworkError
-from netchannels._link import Link
+from netchannels._link import PART, Link
+from netchannels._passage import Passage
+from netchannels._ports import PATIENCE, Inlet, Outlet
 from netchannels.testing import faulty_pair, linked
+from netchannels.wire import Connection
 
 pytestmark = pytest.mark.trio
 Clock = trio.testing.MockClock
@@ -433,3 +436,154 @@ async def test_who_asks_for_the_status_is_not_counted() -> None:
         after = await there.status_of(home.label)
         assert before.total == after.total == netchannels.Counters()
         assert there.status().total == netchannels.Counters()
+
+
+# --- what has arrived is handed out in parts -----------------------------------------------------
+
+
+class Nowhere:
+    """A node with nothing but an id."""
+
+    def __init__(self, node_id: bytes) -> None:
+        self.node_id = node_id
+
+    def find(self, *_: Any) -> Any:
+        raise AssertionError("ports are bound by hand")
+
+    def port_closed(self) -> None:
+        """Nobody asks."""
+
+    def link_event(self, *_: Any) -> None:
+        """Nobody listens."""
+
+
+class Pair:
+    """Two links without a stream, and a channel of numbers from `home` to `there`."""
+
+    def __init__(self, prefetch: int) -> None:
+        self.home, self.there = (
+            Link(Connection(dialled=dialled), Nowhere(me), peer=it, label="", role="", address="")
+            for dialled, me, it in ((True, b"a", b"b"), (False, b"b", b"a"))
+        )
+        self.numbers = csp.Channel(int, name="numbers", buffer=prefetch)
+        passage = Passage(int)
+        port = self.there.connection.open("numbers", receives=True)
+        self.home.connection.receive_data(self.there.connection.data_to_send(), 0.0)
+        self.home.connection.opened(port)
+        self.there.connection.receive_data(self.home.connection.data_to_send(), 0.0)
+        self.home.connection.events(), self.there.connection.events()
+        far = csp.Channel(int, name="numbers")
+        self.near, self.at_home = far.receiver(), self.numbers.receiver()
+        self.outlet = Outlet(self.home, port, self.numbers.receiver(), passage, home=True)
+        self.inlet = Inlet(self.there, port, far.sender(), passage, home=False, prefetch=prefetch)
+        self.home.ports[port], self.there.ports[port] = self.outlet, self.inlet
+        self.outlet.start()
+        self.inlet.start()
+        self.bring(self.there, self.home)
+
+    def bring(self, one: Link, other: Link, *, all_parts: bool = True) -> None:
+        """All that one side has to say, in one piece."""
+        other.receive(one.connection.data_to_send())
+        while all_parts and other.hand_out():
+            pass
+
+    async def deliver(self, count: int, *, all_parts: bool = True) -> None:
+        """So many numbers, in one piece."""
+        with self.numbers.sender() as out:
+            for number in range(count):
+                await out.send(number)
+            self.bring(self.home, self.there, all_parts=all_parts)
+            self.keep = out.clone()
+
+    def taken(self) -> list[int]:
+        """What a receiver there gets at once."""
+        found: list[int] = []
+        while True:
+            try:
+                found.append(self.near.receive_nowait())
+            except trio.WouldBlock:
+                return found
+
+
+async def test_what_has_arrived_is_handed_out_in_parts_in_order() -> None:
+    pair = Pair(prefetch=3 * PART)
+    await pair.deliver(2 * PART + 5, all_parts=False)
+    assert pair.taken() == list(range(PART))
+    assert pair.there.hand_out()
+    assert pair.taken() == list(range(PART, 2 * PART))
+    assert not pair.there.hand_out()
+    assert pair.taken() == list(range(2 * PART, 2 * PART + 5))
+
+
+async def test_what_has_arrived_before_a_link_is_lost_counts_though_it_was_not_handed_out() -> None:
+    pair = Pair(prefetch=3 * PART)
+    await pair.deliver(2 * PART)
+    assert len(pair.taken()) == 2 * PART
+    pair.bring(pair.there, pair.home, all_parts=False)
+    assert pair.home.counters.taken == PART
+    pair.home.lose("cut")
+    assert pair.home.counters.taken == 2 * PART
+    assert pair.home.counters.unknown == 0
+    assert pair.keep.statistics().current_buffer_used == 0
+
+
+async def test_who_has_waited_for_too_long_hears_first_what_has_arrived(
+    autojump_clock: Clock,
+) -> None:
+    pair = Pair(prefetch=3 * PART)
+    seen: list[int] = []
+    pair.home.remind(lambda: seen.append(pair.home.counters.taken))
+    await pair.deliver(2 * PART)
+    pair.taken()
+    pair.bring(pair.there, pair.home, all_parts=False)
+    await trio.sleep(PATIENCE)
+    pair.home.tick()
+    assert seen == [2 * PART]
+
+
+@pytest.mark.parametrize("leaves", ["the link", "the receiver"])
+async def test_what_goes_back_is_not_handed_out_later(leaves: str) -> None:
+    pair = Pair(prefetch=3 * PART)
+    await pair.deliver(2 * PART, all_parts=False)
+    if leaves == "the link":
+        pair.there.retire_receivers()
+        assert pair.taken() == []  # what stood in line is its home's again
+    else:
+        pair.near.close()
+    assert pair.there.hand_out()
+    assert not pair.inlet.given
+    assert pair.there.counters.received == PART
+    pair.bring(pair.there, pair.home)
+    assert pair.outlet.items == {}
+    assert [await pair.at_home.receive() for _ in range(2 * PART)] == list(range(2 * PART))
+
+
+async def test_a_mistake_of_ours_ends_the_link_and_is_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = Pair(prefetch=3)
+    monkeypatch.setattr(pair.inlet, "_whole", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await pair.deliver(3)
+    pair.there.lose("an error in netchannels")
+    assert pair.there.lost
+
+
+async def test_a_receiver_that_outlives_its_node_takes_nothing_that_has_gone_home() -> None:
+    """Its node waits for work that others do: meanwhile nobody may take what stood in line."""
+    got: list[int] = []
+    async with linked() as (home, there):
+        numbers = csp.Channel(int, name="numbers", buffer=6)
+        home.share("numbers", numbers.receiver())
+        with numbers.sender() as out:
+            for number in range(6):
+                await out.send(number)
+            receiver = await there.receiver("numbers", int, prefetch=4)
+            await wait_all_tasks_blocked(0.01)
+            there._inside.links[0].retire_receivers()
+            with pytest.raises(trio.WouldBlock):
+                receiver.receive_nowait()
+            await there.names()
+        with numbers.receiver() as at_home:
+            got = [number async for number in at_home]
+    assert got == list(range(6))

@@ -162,6 +162,8 @@ class Link:
         self.last_words = last_words
         self.lost = ""
         self.ticks = 0
+        self.parts = 0
+        self.steps: list[str] = []
         self.over = trio.Event()
 
     def receive(self, data: bytes) -> None:
@@ -170,6 +172,13 @@ class Link:
             raise ZeroDivisionError
         if data == b"over":
             self.lose("it is over")
+        if data == b"long":
+            self.parts = 2
+
+    def hand_out(self) -> bool:
+        self.steps.append("part")
+        self.parts = max(self.parts - 1, 0)
+        return self.parts > 0
 
     def data_to_send(self) -> bytes:
         return self.out.pop(0) if self.out else b""
@@ -182,6 +191,7 @@ class Link:
 
     async def let_write(self) -> None:
         await trio.lowlevel.checkpoint()
+        self.steps.append("turn")
 
     def next_tick(self) -> float:
         return trio.current_time() + 1
@@ -215,6 +225,12 @@ async def test_bytes_go_both_ways_until_the_link_is_over() -> None:
     link = Link(b"a", b"b")
     assert await carried(link, b"1", b"over") == b"ab"
     assert link.heard == [b"1", b"over"]
+
+
+async def test_others_have_their_turn_between_the_parts_of_what_has_arrived() -> None:
+    link = Link()
+    await carried(link, b"long", b"over")
+    assert link.steps[:4] == ["turn", "part", "turn", "part"]
 
 
 async def test_the_end_of_the_stream_is_told_as_no_bytes() -> None:
