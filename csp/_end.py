@@ -317,6 +317,12 @@ class End:
     def __del__(self) -> None:
         if self._owner is CLOSED:
             return
+        try:
+            self._tell_dropped()
+        finally:  # warnings may be errors
+            self._retire()
+
+    def _tell_dropped(self) -> None:
         ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
         if ending and self._is_idle():
             self._tell_idle()
@@ -333,7 +339,6 @@ class End:
                 ResourceWarning,
                 stacklevel=1,
             )
-        self._retire()
 
     def statistics(self) -> Statistics:
         """The numbers that trio's memory channels give, for this channel."""

@@ -337,6 +337,18 @@ def test_an_end_of_nobody_is_kept_alive_by_nobody() -> None:
     assert alive() is None
 
 
+def test_a_dropped_end_retires_though_its_warning_is_an_error() -> None:
+    async def main() -> None:
+        channel = Channel(int, name="c")
+        tx = channel.sender()
+        with channel.receiver() as rx:
+            del tx  # python -W error, as in these tests: the error is only shown
+            with pytest.raises(csp.EndOfChannel):
+                await rx.receive()
+
+    trio.run(main)
+
+
 @pytest.mark.parametrize("over", ["retired", "poisoned"])
 def test_an_end_that_nobody_can_wait_for_is_dropped_without_a_word(
     over: str, recwarn: pytest.WarningsRecorder

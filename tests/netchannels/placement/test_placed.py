@@ -16,6 +16,7 @@ import csp
 import netchannels
 from netchannels import Cores, TypeRefused
 from netchannels._codec import codec
+from netchannels._secret import Secret
 from netchannels.placement import _placed
 from netchannels.placement._placed import (
     Ended,
@@ -187,7 +188,7 @@ class NoMachine(Site):
         with suppress(csp.LinkLost):
             async with netchannels.connect(
                 address,
-                secret=orders.secret,
+                secret=Secret.drawn(orders.secret),
                 plain=True,
                 label=orders.label,
                 largest=orders.largest,
