@@ -318,27 +318,24 @@ class End:
         if self._owner is CLOSED:
             return
         try:
-            self._tell_dropped()
+            ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
+            if ending and self._is_idle():
+                self._tell_idle()
+            elif (
+                not ending
+                and self._owner is not TRAVELLING
+                and not self._claims
+                and self._matters()
+                and not is_lost_by_error()
+            ):
+                warnings.warn(
+                    f"the {self._what} of channel `{self._core.name}` was dropped without being "
+                    f"retired: use `with`, or give it to a process {see('dropped-end')}",
+                    ResourceWarning,
+                    stacklevel=1,
+                )
         finally:  # warnings may be errors
             self._retire()
-
-    def _tell_dropped(self) -> None:
-        ending = getattr(self._owner.body, "cr_frame", self) is None  # its process has returned
-        if ending and self._is_idle():
-            self._tell_idle()
-        elif (
-            not ending
-            and self._owner is not TRAVELLING
-            and not self._claims
-            and self._matters()
-            and not is_lost_by_error()
-        ):
-            warnings.warn(
-                f"the {self._what} of channel `{self._core.name}` was dropped without being "
-                f"retired: use `with`, or give it to a process {see('dropped-end')}",
-                ResourceWarning,
-                stacklevel=1,
-            )
 
     def statistics(self) -> Statistics:
         """The numbers that trio's memory channels give, for this channel."""

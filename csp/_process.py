@@ -179,14 +179,16 @@ class Process(Coroutine[Any, Any, R_co]):
 
     def __del__(self) -> None:
         if getattr(self, "_state", None) == NEW and self._part_of is None:
-            if not is_lost_by_error():
-                warnings.warn(
-                    f"process `{self.name}` ({self.place}) was never run; "
-                    f"`await` it or give it to `Par` {see('never-run')}",
-                    RuntimeWarning,
-                    stacklevel=1,
-                )
-            self._drop()
+            try:
+                if not is_lost_by_error():
+                    warnings.warn(
+                        f"process `{self.name}` ({self.place}) was never run; "
+                        f"`await` it or give it to `Par` {see('never-run')}",
+                        RuntimeWarning,
+                        stacklevel=1,
+                    )
+            finally:  # warnings may be errors
+                self._drop()
 
     # --- running ---------------------------------------------------------------------------
 

@@ -35,6 +35,13 @@ def test_a_process_that_is_never_run_warns_and_retires_its_ends() -> None:
     assert channel._core.gone[0]
 
 
+def test_its_ends_retire_though_its_warning_is_an_error() -> None:
+    channel = Channel(int, name="jobs")
+    put(channel.sender(), 1)  # python -W error, as in these tests: the error is only shown
+    gc.collect()
+    assert channel._core.gone[0]
+
+
 def wrong_direction(channel: Any) -> None:
     Par(put(channel.sender(), 1), put(channel.sender(), 2), collect(channel.sender()))
 
