@@ -93,7 +93,8 @@ class Calls:
                 if isinstance(error, ChannelEnded):  # a pending cancel may be its cause, and wins
                     await kernel.cancel_point()
                 raise error if error is not None else StopAsyncIteration
-            self.news = Latch(self)
+            if self.news.happened:  # else somebody waits there already
+                self.news = Latch(self)
             await self.news.wait(kernel, "replies")
 
     def _answered_next(self) -> Ticket | None:

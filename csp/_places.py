@@ -12,7 +12,7 @@ _refused_at: tuple[int, int] = (0, 0)
 
 
 def place_of_caller() -> str:
-    """`file.py:12` of the first frame outside of csp and trio."""
+    """`file.py:12` of the first frame outside of this toolkit and trio."""
     frame = _caller(sys._getframe(1))
     return place(frame.f_code.co_filename, frame.f_lineno)
 
@@ -41,7 +41,7 @@ def is_lost_by_error() -> bool:
 
 @functools.lru_cache(1000)
 def _is_inside(module: object) -> bool:
-    return str(module).partition(".")[0] in ("csp", "trio")
+    return str(module).partition(".")[0] in ("csp", "netchannels", "trio")
 
 
 def place(path: str, line: int) -> str:

@@ -32,6 +32,8 @@ def files_below(directory: Path) -> Iterator[bytes]:
 
 
 async def main(path: Path = Path("."), workers: int = 0) -> None:
+    if not path.is_dir():
+        sys.exit(f"{path} is no directory")
     cores = Cores(workers) if workers else Cores()
     async with netchannels.pool(digest, workers=cores) as pool:
         async for done in pool.outcomes(files_below(path)):

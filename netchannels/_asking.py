@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 import csp
 from csp.lowlevel import Latch, Scope, current_kernel
 
-from ._codec import Codec, DecodeFailed, EncodeFailed
+from ._codec import EncodeFailed
 from ._requests import Request
 
 Q = TypeVar("Q")
@@ -181,7 +181,8 @@ class Source:
             if self._drained and not self._open:
                 error, self._error = self._error, None
                 raise error if error is not None else StopAsyncIteration
-            self._news = Latch()
+            if self._news.happened:  # else somebody waits there already
+                self._news = Latch()
             await self._news.wait(kernel)
 
     def _begin(self) -> None:
@@ -249,8 +250,10 @@ class _Handle:
 
     __slots__ = ("_bar", "_decode", "_source")
 
-    def __init__(self, source: Source, codec: Codec, bar: Shown | None = None) -> None:
-        self._source, self._decode, self._bar = source, codec.decode, bar
+    def __init__(
+        self, source: Source, decode: Callable[[bytes], Any], bar: Shown | None = None
+    ) -> None:
+        self._source, self._decode, self._bar = source, decode, bar
 
     def __aiter__(self) -> Self:
         return self
@@ -268,7 +271,7 @@ class _Handle:
         if request.error is None:
             try:
                 return request, self._decode(request.data)
-            except DecodeFailed as error:
+            except TypeError as error:
                 request.error = csp.RequestFailed(str(error))
         return request, None
 

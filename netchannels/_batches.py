@@ -81,6 +81,25 @@ def encoded(request: Any, codec: Codec, name: str) -> bytes:
     return data
 
 
+def decoded(data: bytes, codec: Codec, name: str) -> Any:
+    """What the function `name` has returned.
+
+    Raises TypeError if it is not what it says.
+
+    >>> from netchannels._codec import codec
+    >>> try:
+    ...     decoded(codec(str).encode("four"), codec(int), "square")
+    ... except TypeError as error:
+    ...     print(error)
+    `square` has returned no `int`: Expected `int`, got `str`
+    """
+    try:
+        return codec.decode(data)
+    except DecodeFailed as error:
+        told = f"`{name}` has returned no `{codec.described}`: {error.__cause__}"
+        raise TypeError(told) from None
+
+
 def too_long(what: str, length: int, largest: int) -> str:
     """What is wrong with a request or a reply.
 

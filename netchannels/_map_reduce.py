@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import csp
 from csp.lowlevel import assignable
 
-from ._batches import encoded
-from ._codec import Codec, DecodeFailed, codec
+from ._batches import decoded, encoded
+from ._codec import Codec, codec
 from ._errors import TypeRefused
 from ._pool import pool
 from ._shape import described
@@ -141,7 +141,7 @@ async def map_reduce(
         reducing = [Task(job, part, reduces=True) for part in shuffled if part]
         async for results in running.map(reducing, progress=progress):
             try:
-                found.update(_decoded(functions.results, results[0], reducer))
+                found.update(decoded(results[0], functions.results, reducer.__name__))
             except TypeError as error:
                 raise csp.RequestFailed(str(error)) from None
     return found
@@ -165,8 +165,8 @@ def run_task(task: Task) -> list[bytes]:
     """The encoded partitions of what a mapper returns (b"" for an empty one), or a reducer's results."""
     functions = _loaded(task.job)
     if task.reduces:
-        maker = functions.combiner or functions.mapper
-        read = (pair for data in task.data for pair in _decoded(functions.pairs, data, maker))
+        maker = (functions.combiner or functions.mapper).__name__
+        read = (pair for data in task.data for pair in decoded(data, functions.pairs, maker))
         results = [(key, functions.reducer(key, values)) for key, values in _grouped(read)]
         return [functions.results.encode(results)]
     parts: list[list[tuple[Any, Any]]] = [[] for _ in range(task.job.partitions)]
@@ -178,15 +178,6 @@ def run_task(task: Task) -> list[bytes]:
     for pair in pairs:
         parts[zlib.crc32(encode(pair[0])) % len(parts)].append(pair)
     return [functions.pairs.encode(part) if part else b"" for part in parts]
-
-
-def _decoded(codec: Codec, data: bytes, maker: Callable[..., Any]) -> Any:
-    """What `maker` has returned; TypeError if it is not what it says."""
-    try:
-        return codec.decode(data)
-    except DecodeFailed as error:
-        told = f"`{maker.__name__}` has returned no `{codec.described}`: {error.__cause__}"
-        raise TypeError(told) from None
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, list[Any]]]:

@@ -21,8 +21,8 @@ from csp.lowlevel import current_kernel, protected
 
 from ._asking import One, Outcomes, Replies, Shown, Source
 from ._attempts import Attempts, Backoff
-from ._batches import AROUND, MUCH, Answers, Failure, encoded, too_long
-from ._codec import Codec, DecodeFailed, EncodeFailed, codec
+from ._batches import AROUND, MUCH, Answers, Failure, decoded, encoded, too_long
+from ._codec import Codec, EncodeFailed, codec
 from ._members import InHand, Member, WorkerStatus
 from ._numbers import as_number
 from ._rate import Rate
@@ -76,6 +76,7 @@ class Pool(Generic[Q, A]):
         largest: int,
     ) -> None:
         self._target: Target = Target.of(function)
+        self._name: str = self._target.name.partition(":")[2]
         request, reply = types_of(function)
         self._codecs: tuple[Codec, Codec] = codec(request), codec(reply)
         self._placement: Placement = workers
@@ -187,8 +188,8 @@ class Pool(Generic[Q, A]):
         if asked.error is not None:
             raise asked.error
         try:
-            return cast(A, self._codecs[1].decode(asked.data))
-        except DecodeFailed as error:
+            return cast(A, self._decoded(asked.data))
+        except TypeError as error:
             raise csp.RequestFailed(str(error)) from None
 
     def map(
@@ -212,7 +213,7 @@ class Pool(Generic[Q, A]):
         before are read.  Raises TypeError for what is no iterable.
         """
         source = self._source(requests, ordered, timeout, priority)
-        return Replies[A](source, self._codecs[1], self._bar(requests, progress))
+        return Replies[A](source, self._decoded, self._bar(requests, progress))
 
     def outcomes(
         self,
@@ -228,14 +229,14 @@ class Pool(Generic[Q, A]):
         Goes on when a request fails.  Otherwise as `map`.
         """
         source = self._source(requests, False, timeout, priority)
-        return Outcomes[Q, A](source, self._codecs[1], self._bar(requests, progress))
+        return Outcomes[Q, A](source, self._decoded, self._bar(requests, progress))
 
     def _bar(self, requests: Any, progress: bool) -> Shown | None:
         if not progress:
             return None
         from ._progress import Bar  # rich takes a while, and most programs have no bar
 
-        return Bar(self._target.name.partition(":")[2], requests)
+        return Bar(self._name, requests)
 
     def scale(self, n: int, /) -> None:
         """Have `n` programs from now on: more are started, those too many leave when they have
@@ -265,10 +266,13 @@ class Pool(Generic[Q, A]):
             )
 
     def _encoded(self, request: Any) -> bytes:
-        data = encoded(request, self._codecs[0], self._target.name.partition(":")[2])
+        data = encoded(request, self._codecs[0], self._name)
         if len(data) > self._largest:
             raise EncodeFailed(too_long("request", len(data), self._largest))
         return data
+
+    def _decoded(self, data: bytes) -> Any:
+        return decoded(data, self._codecs[1], self._name)
 
     def _limit(self, timeout: float | None) -> float:
         """As a batch has it: 0 for none."""

@@ -81,6 +81,8 @@ class Hosts(Placement):
             raise TypeError(f"a list of words is wanted: ssh={tuple(shlex.split(ssh))!r}")
         self._hosts = list(hosts)
         for host in self._hosts:
+            if not isinstance(cast(object, host), str):
+                raise TypeError(f'a host is "NAME" or "USER@NAME", not {host!r}')
             if not host or host.startswith("-") or any(c.isspace() for c in host):
                 raise ValueError(f'a host is "NAME" or "USER@NAME", not {host!r}')
         if not self._hosts:

@@ -194,6 +194,22 @@ def test_servers_work_side_by_side_and_the_order_is_that_of_the_requests(run: An
     assert run(main) == [([0, 1, 2], 10), ([2, 1, 0], 10)]
 
 
+def test_two_may_read_from_one_map_and_both_hear_of_its_end(run: Any, ask: Any) -> None:
+    async def body(calls: Sender[Call[int, int]]) -> None:
+        replies, got = ask(calls, range(4)), list[Any]()
+
+        async def read() -> None:
+            async for reply in replies:
+                got.append(reply)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            nursery.start_soon(read)
+        assert len(got) == 4
+
+    with_servers(run, body)
+
+
 def test_a_failed_call_is_one_outcome_among_the_others(run: Any) -> None:
     async def body(calls: Sender[Call[int, int]]) -> None:
         got = [(each.request, str(each.error)) async for each in calls.outcomes([1, -2, 3])]

@@ -132,7 +132,9 @@ def test_a_request_that_fails_as_often_as_it_may_has_a_line_for_each_attempt() -
 def test_what_cannot_be_read_or_is_too_long_fails_its_request_only() -> None:
     async def main() -> None:
         async with pool(jobs.wrong, workers=Cores(1)) as running:
-            with pytest.raises(csp.RequestFailed, match="no `int` arrived"):
+            with pytest.raises(
+                csp.RequestFailed, match="`wrong` has returned no `int`: Expected `int`"
+            ):
                 await running.call(1)
         async with pool(jobs.big, workers=Cores(1), largest=100_000) as running:
             with pytest.raises(
@@ -220,6 +222,25 @@ def test_requests_are_drawn_only_as_programs_are_free_for_them() -> None:
                     break
             # of each program: at work, waiting there, on its way, drawn
             assert max(in_hand) <= 2 * 4 * batch
+
+    csp.run(main)
+
+
+@pytest.mark.parametrize("what", ["map", "outcomes"])
+def test_two_may_read_from_one_map_and_both_hear_of_its_end(what: str) -> None:
+    async def main() -> None:
+        async with pool(jobs.square, workers=Cores(1)) as running:
+            replies: Any = getattr(running, what)(range(4))
+            got: list[Any] = []
+
+            async def read() -> None:
+                async for reply in replies:
+                    got.append(reply)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read)
+                nursery.start_soon(read)
+            assert len(got) == 4
 
     csp.run(main)
 

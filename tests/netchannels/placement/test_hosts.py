@@ -34,6 +34,12 @@ def test_what_is_no_host_is_refused(hosts: list[str], options: Any, error: str) 
         Hosts(hosts, **options)
 
 
+def test_a_host_is_text() -> None:
+    wrong: Any = [1]
+    with pytest.raises(TypeError, match="a host is .* not 1"):
+        Hosts(wrong)
+
+
 @pytest.mark.parametrize("arguments", [{"hosts": "ant"}, {"hosts": ["ant"], "ssh": "ssh -v"}])
 def test_a_string_is_no_list(arguments: dict[str, Any]) -> None:
     hosts = arguments.pop("hosts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
@@ -242,3 +243,9 @@ def test_arguments_travel_by_their_annotations() -> None:
     for function, message in ((several, r"\*numbers"), (jobs.unannotated, "annotate it")):
         with pytest.raises(TypeRefused, match=message):
             arguments_type(function)
+
+
+def test_copies_that_are_never_run_are_told_with_the_line_that_has_made_them() -> None:
+    with pytest.warns(RuntimeWarning, match=r"\(test_placed.py:\d+\) was never run"):
+        Cores(1) * jobs.through_a_channel(7)
+        gc.collect()
