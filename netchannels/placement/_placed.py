@@ -143,23 +143,27 @@ class _Elsewhere:
         node.share(f"{label} ended", taken.sender())
         running = _Running(label)
         ended: Ended | None = None
-        with given.sender() as out, taken.receiver() as values:
-            async with trio.open_nursery() as nursery:
-                cancel = nursery.cancel_scope.cancel
-                nursery.start_soon(running.run, site, number, orders, node.address, cancel)
-                nursery.start_soon(_when_its_link_is_lost, node, label, cancel)
-                try:
-                    with suppress(csp.DeliveryUnknown):  # its link is lost, which ends this
-                        await out.send(tuple(arguments.arguments.values()))
-                    running.joined = True
-                    ended = await values.receive()
-                finally:
-                    await running.leave(lost=not _is_linked(node, label), done=ended is not None)
-                cancel()
+        try:
+            with given.sender() as out, taken.receiver() as values:
+                async with trio.open_nursery() as nursery:
+                    cancel = nursery.cancel_scope.cancel
+                    nursery.start_soon(running.run, site, number, orders, node.address, cancel)
+                    nursery.start_soon(_when_its_link_is_lost, node, label, cancel)
+                    try:
+                        with suppress(csp.DeliveryUnknown):  # its link is lost, which ends this
+                            await out.send(tuple(arguments.arguments.values()))
+                        running.joined = True
+                        ended = await values.receive()
+                    finally:
+                        await running.leave(
+                            lost=not _is_linked(node, label), done=ended is not None
+                        )
+                    cancel()
+        finally:  # the others may have missed its ends before this was heard: it is the reason
+            if ended is not None and ended.error:
+                raise csp.CallFailed(ended.error, traceback=ended.traceback) from None
         if ended is None:
             raise running.lost()
-        if ended.error:
-            raise csp.CallFailed(ended.error, traceback=ended.traceback)
         return codec(self._value).decode(ended.value)
 
 

@@ -219,5 +219,10 @@ async def leaves_early(jobs: csp.Receiver[int], results: csp.Sender[Point]) -> N
 
 
 @csp.process
+async def breaks_at_first(results: csp.Sender[int]) -> None:
+    raise ValueError("broken")
+
+
+@csp.process
 async def breaks(jobs: csp.Receiver[int]) -> None:
     raise ValueError("broken")

@@ -164,6 +164,22 @@ def test_a_cancel_does_not_wait_for_a_program_that_is_being_started() -> None:
     assert csp.run(main)
 
 
+def test_what_it_raises_is_told_though_the_others_have_missed_its_ends_before() -> None:
+    @csp.process
+    async def collects(results: csp.Receiver[int]) -> None:
+        async for _ in results:
+            pass
+
+    async def main() -> None:
+        results = csp.Channel(int, name="results")
+        placed = Cores(1) * jobs.breaks_at_first(results.sender())
+        await csp.Par(placed, collects(results.receiver()))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        csp.run(main)
+    assert caught.value.split(csp.CallFailed)[0] is not None
+
+
 class Vanishing(Placement):
     """The machine of a program vanishes when that has its arguments; nobody says that it has ended."""
 
