@@ -250,15 +250,24 @@ class Inside:
                 await link.over.wait()
 
 
-def _whole_process(work: Callable[..., Awaitable[None]]) -> Callable[..., csp.Process[None]]:
-    """A process that Ctrl-C does not strike: main gets it, while the link stands to say goodbye."""
+def _whole_process(work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A process that Ctrl-C does not strike: main gets it, while the link stands to say goodbye.
+
+    Nor does it strike between the process and its first step: that one would never be run.
+    """
     whole = protected(work)
 
     @functools.wraps(work)
     async def run(*args: Any) -> None:
         await whole(*args)
 
-    return csp.process(run)
+    process = csp.process(run)
+
+    @protected
+    async def begin(*args: Any) -> None:
+        await process(*args)
+
+    return begin
 
 
 def _in_work(link: Link) -> bool:
