@@ -19,9 +19,8 @@ class Elsewhere:
 
     def __init__(self, module: str, words: tuple[object, ...], environment: dict[str, str]) -> None:
         known = dict(os.environ, **environment)
-        known.pop(
-            "PYTHONDONTWRITEBYTECODE", None
-        )  # peers are compiled already, at their installation
+        # what is compiled at its installation shall have no start over what is not
+        known.pop("PYTHONDONTWRITEBYTECODE", None)
         known["PYTHONPATH"] = os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         )

@@ -141,25 +141,12 @@ class _Elsewhere:
         taken: csp.Channel[Ended] = csp.Channel(Ended, name=f"{label}'s value")
         node.share(label, given.receiver())
         node.share(f"{label} ended", taken.sender())
-        running = _Running(label)
-        ended: Ended | None = None
+        running = _Running(site, node, number, orders)
         try:
             with given.sender() as out, taken.receiver() as values:
-                async with trio.open_nursery() as nursery:
-                    cancel = nursery.cancel_scope.cancel
-                    nursery.start_soon(running.run, site, number, orders, node.address, cancel)
-                    nursery.start_soon(_when_its_link_is_lost, node, label, cancel)
-                    try:
-                        with suppress(csp.DeliveryUnknown):  # its link is lost, which ends this
-                            await out.send(tuple(arguments.arguments.values()))
-                        running.joined = True
-                        ended = await values.receive()
-                    finally:
-                        await running.leave(
-                            lost=not _is_linked(node, label), done=ended is not None
-                        )
-                    cancel()
+                await running.follow(out, tuple(arguments.arguments.values()), values)
         finally:  # the others may have missed its ends before this was heard: it is the reason
+            ended = running.ended
             if ended is not None and ended.error:
                 raise csp.CallFailed(ended.error, traceback=ended.traceback) from None
         if ended is None:
@@ -184,29 +171,42 @@ class _Running:
     learn how it has ended: its loss may have been what the others were cancelled for.
     """
 
-    def __init__(self, label: str) -> None:
-        self._label = label
+    def __init__(self, site: Site, node: Node, number: int, orders: Orders) -> None:
+        self._site, self._node, self._number, self._orders = site, node, number, orders
+        self._label = orders.label
         self._scope = trio.CancelScope(shield=True)
         self._over = trio.Event()
         self._how = ""
         self._program = Program.none()
         self.joined = False
+        self.ended: Ended | None = None  # what it has said last
 
-    async def run(
-        self,
-        site: Site,
-        number: int,
-        orders: Orders,
-        address: str,
-        cancel: Callable[[], object],
+    async def follow(
+        self, out: csp.Sender[Any], arguments: tuple[Any, ...], values: csp.Receiver[Ended]
     ) -> None:
+        """Start it, send the arguments, wait for what becomes of it."""
+        async with trio.open_nursery() as nursery:
+            cancel = nursery.cancel_scope.cancel
+            nursery.start_soon(self._run, cancel)
+            nursery.start_soon(_when_its_link_is_lost, self._node, self._label, cancel)
+            try:
+                with suppress(csp.DeliveryUnknown):  # its link is lost, which ends this
+                    await out.send(arguments)
+                self.joined = True
+                self.ended = await values.receive()
+            finally:
+                lost, done = not _is_linked(self._node, self._label), self.ended is not None
+                await self._leave(lost=lost, done=done)
+            cancel()
+
+    async def _run(self, cancel: Callable[[], object]) -> None:
         """Run it; `cancel()` is called when it has ended by itself."""
 
         async def started(*, task_status: trio.TaskStatus[Program]) -> None:
-            self._how = await site.run(
-                number,
-                orders,
-                address,
+            self._how = await self._site.run(
+                self._number,
+                self._orders,
+                self._node.address,
                 lambda stream, line: hear(named(self._label, self._program.host), stream, line),
                 task_status=task_status,
             )
@@ -218,7 +218,7 @@ class _Running:
             await trio.sleep(LAST_WORDS)
             cancel()
 
-    async def leave(self, *, lost: bool, done: bool) -> None:
+    async def _leave(self, *, lost: bool, done: bool) -> None:
         """The copy is over: let the program end, or end it.
 
         Raises ProgramLost if the copy was cancelled because it is gone.

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,7 +129,9 @@ def test_a_process_may_keep_its_program_silent_for_a_minute(seconds: float) -> N
 
 
 def test_the_loss_of_a_program_that_has_not_ended_says_why_that_may_be() -> None:
-    assert "(compute that long in `trio.to_thread.run_sync`)" in str(_Running("worker 1").lost())
+    of: Any = SimpleNamespace(label="worker 1")
+    running = _Running(of, of, 0, of)
+    assert "(compute that long in `trio.to_thread.run_sync`)" in str(running.lost())
 
 
 class Unreachable(Placement):
